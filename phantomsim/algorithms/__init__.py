@@ -1,0 +1,1 @@
+"""Algorithms that a trial tests."""

@@ -1,0 +1,1 @@
+"""File formats in and out; the only place that knows a foreign axis order."""

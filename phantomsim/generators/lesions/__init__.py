@@ -1,0 +1,1 @@
+"""Lesions: shapes, placement and truth."""

@@ -1,0 +1,1 @@
+"""Tissues and materials: composition, attenuation, spectra, relaxation."""

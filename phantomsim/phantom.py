@@ -1,0 +1,153 @@
+"""A virtual patient: a dominant label per voxel, a few overlays, a density texture, and the truth."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.errors import TissueError
+from phantomsim.grid import Grid
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["tissue", "fraction", "start"], meta_fields=[])
+@dataclass(frozen=True)
+class Overlay:
+    """A tissue that fills part of the voxels of a box; the label keeps the rest.
+
+    Attributes:
+        tissue: index into the phantom's `tissues`.
+        fraction: volume fraction in [0, 1], float32 [z, y, x] of the box (its shape is static).
+        start: index (z, y, x) of the box's first voxel in the phantom's grid; the box lies inside the grid.
+    """
+
+    tissue: int
+    fraction: jax.Array | np.ndarray
+    start: tuple[int, int, int]
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["overlay", "centre_mm", "volume_mL", "present"],
+    meta_fields=["kind", "host", "tissue"],
+)
+@dataclass(frozen=True)
+class Lesion:
+    """A lesion and its truth. The absent twin of a patient keeps the lesion with `present` 0.
+
+    Attributes:
+        overlay: its partial volumes; their sum times the voxel volume is the lesion's volume.
+        centre_mm: world point (x, y, z) of its centre of mass [mm].
+        volume_mL: sum of fraction x voxel volume [mL].
+        present: 1.0 or 0.0; a number, so that twins share compiled code.
+        kind, host, tissue: names (static).
+    """
+
+    overlay: Overlay
+    centre_mm: tuple[float, float, float]
+    volume_mL: float
+    present: float
+    kind: str
+    host: str
+    tissue: str
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["grid", "label", "density", "overlays", "lesions"],
+    meta_fields=["tissues", "facts"],
+)
+@dataclass(frozen=True)
+class Phantom:
+    """A patient that a scanner can image.
+
+    Attributes:
+        grid: where the voxels are.
+        label: dominant tissue per voxel, index into `tissues`, uint8 [z, y, x].
+        density: relative density texture [1], float32 [z, y, x] or a scalar; multiplies the tissue's density.
+        overlays: thin structures and other partial volumes that belong to the anatomy.
+        lesions: lesions with their truth; `present` says whether they are there.
+        tissues: names of tissues in the order of the labels (static).
+        facts: covariates and provenance, host side; never passed into compiled code (kernels take arrays).
+    """
+
+    grid: Grid
+    label: jax.Array | np.ndarray
+    density: jax.Array | np.ndarray | float
+    overlays: tuple[Overlay, ...]
+    lesions: tuple[Lesion, ...]
+    tissues: tuple[str, ...]
+    facts: Facts = field(default_factory=lambda: Facts())
+
+    def __post_init__(self) -> None:
+        if hasattr(self.label, "shape"):
+            self.grid.check(self.label.shape, "phantom.label")
+
+    def tissue_index(self, name: str) -> int:
+        """Index of a tissue. Raises TissueError if the phantom has none of that name."""
+        if name not in self.tissues:
+            raise TissueError(f'the phantom has no tissue "{name}"; it has {", ".join(self.tissues)}')
+        return self.tissues.index(name)
+
+    def parts(self) -> tuple[Overlay, ...]:
+        """Anatomy's overlays, then each lesion's, scaled by its `present`."""
+        lesions = tuple(dataclasses.replace(s.overlay, fraction=s.overlay.fraction * s.present) for s in self.lesions)
+        return self.overlays + lesions
+
+    def mix(self, table: jax.Array | np.ndarray) -> jax.Array:
+        """Volume-weighted mean of a property over the tissues of each voxel.
+
+        Args:
+            table: value per tissue [T] or several [T, K].
+        Returns:
+            float32 [z, y, x] or [K, z, y, x]; the density texture is not applied.
+        """
+        return mix(jnp.asarray(self.label), self.parts(), jnp.asarray(table, jnp.float32))
+
+    def fraction(self, name: str) -> jax.Array:
+        """Volume fraction of one tissue, float32 [z, y, x]; over all tissues these sum to 1."""
+        return self.mix(np.eye(len(self.tissues), dtype=np.float32)[self.tissue_index(name)])
+
+    def with_lesions(self, present: bool) -> Phantom:
+        """The same patient with all lesions there, or with none; nothing else differs."""
+        return dataclasses.replace(
+            self, lesions=tuple(dataclasses.replace(s, present=float(present)) for s in self.lesions)
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a patient besides voxels.
+
+    Attributes:
+        subject: the source subject; statistics cluster by it (a head used twice is one cluster).
+        covariates: age, sex, organ volumes and the like, by unit-suffixed name.
+        provenance: generator, seed, patient, versions, refused lesion placements: enough to make it again.
+    """
+
+    subject: str = ""
+    covariates: dict[str, float | str] = field(default_factory=dict)
+    provenance: dict[str, object] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.subject)
+
+
+@jax.jit
+def mix(label: jax.Array, parts: tuple[Overlay, ...], table: jax.Array) -> jax.Array:
+    """See `Phantom.mix`; the pure function of arrays. Linear in `table`."""
+    table = table.T
+    values = table[..., label]
+    lead = values.shape[:-3]
+    for part in parts:
+        start = (0,) * len(lead) + tuple(part.start)
+        box = lead + part.fraction.shape
+        old = table[..., jax.lax.dynamic_slice(label, tuple(part.start), part.fraction.shape)]
+        change = part.fraction * (table[..., part.tissue].reshape(lead + (1, 1, 1)) - old)
+        here = jax.lax.dynamic_slice(values, start, box)
+        values = jax.lax.dynamic_update_slice(values, here + change, start)
+    return values

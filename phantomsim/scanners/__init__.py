@@ -1,0 +1,1 @@
+"""Scanners: physics from a phantom to an image."""

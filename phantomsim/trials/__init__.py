@@ -1,0 +1,1 @@
+"""Trials: from a specification to a verdict."""

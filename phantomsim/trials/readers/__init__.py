@@ -1,0 +1,1 @@
+"""Readers: observers and metrics."""
