@@ -75,7 +75,7 @@ class DenseDoG(Spec):
 
 
 class Gabor(Spec):
-    """Gabor channels over octaves of frequency (Wunderlich and Noo 2008, doi:10.1109/IEMBS.2008.4649760).
+    """Gabor channels over octaves of frequency (Wunderlich and Noo 2008, Proc. IEEE EMBC, 2705-2708).
 
     Defaults as in DIDSR's IQmodelo (`make_channels.m`, chanType 1): 4 octaves x 5 orientations x 2 phases.
 
