@@ -75,8 +75,20 @@ class Shorthand(Marker):
 class FilePath:
     """Marks a string that is a path: relative ones are taken from the folder of the file that says them.
 
-    `~` and `$` at the beginning are left as they are, and so are paths given by `--set` (the current folder's).
+    Paths given by `--set` are taken from the current folder; what begins with `$` is left as it is. The spec
+    holds the absolute path.
     """
+
+
+class Misfit(ValueError):
+    """What a validator of several fields raises to point at one of them.
+
+    `raise Misfit("is not an arm", "hypotheses", 0, "compare")` in a model's validator is reported at that key.
+    """
+
+    def __init__(self, message: str, *path: str | int) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 def canonical(spec: Spec) -> str:

@@ -1,0 +1,33 @@
+"""Which model reads which file: by the top-level key `kind`, and by the noun that `phantomsim schema` takes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+#: `kind` of a file -> where its model is; imported only when asked for.
+KINDS = {
+    "trial": "phantomsim.trials.spec:Trial",
+    "from-files": "phantomsim.generators.spec:FromFiles",
+    "procedural": "phantomsim.generators.spec:Procedural",
+    "ct": "phantomsim.scanners.ct.spec:CTScanner",
+    "mr": "phantomsim.scanners.mr.spec:MRScanner",
+}
+
+#: Noun -> the models (a union where there are several) whose schema it has.
+NOUNS = {
+    "trial": ("phantomsim.trials.spec:Trial",),
+    "generator": ("phantomsim.generators.spec:Generator",),
+    "scanner": (KINDS["ct"], KINDS["mr"]),
+    "ct-scanner": (KINDS["ct"],),
+    "mr-scanner": (KINDS["mr"],),
+    "lesions": ("phantomsim.generators.lesions.spec:Lesions",),
+    "algorithm": ("phantomsim.algorithms.spec:Algorithm",),
+    "reader": ("phantomsim.trials.readers.spec:Reader",),
+}
+
+
+def load(where: str) -> Any:
+    """The object at `module:name`."""
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,106 @@
+"""Read, change, resolve and check a specification; the one place where these steps meet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from phantomsim import catalogue
+from phantomsim.errors import CatalogueError, SpecError
+from phantomsim.spec import Catalogued
+from phantomsim.specfile import kinds, nodes, resolve, sets, types
+from phantomsim.specfile.explain import explain
+from phantomsim.specfile.nodes import Node
+from phantomsim.specfile.types import quote
+
+
+def load(source: str | Path, model: Any, changes: Sequence[str] = ()) -> Any:
+    """See `phantomsim.spec.read`."""
+    folder = folder_of(model)
+    return _checked(_document(source, folder), model, folder, changes)
+
+
+def problems(source: str | Path, changes: Sequence[str] = ()) -> list[str]:
+    """See `phantomsim.spec.check`."""
+    try:
+        node = _document(source, None)
+        model = kinds.load(_where(node))
+        _checked(node, model, folder_of(model), changes)
+    except (SpecError, CatalogueError) as error:
+        return str(error).splitlines()
+    return []
+
+
+def folder_of(model: Any) -> str | None:
+    """The catalogue folder that a model is read from: its marker's, else its sub-package's; None if it has none."""
+    type_ = types.of(model)
+    marker = type_.marker(Catalogued)
+    if marker:
+        return marker.folder
+    packages = {m.bare.__module__.split(".")[1] for m in type_.members if m.model and "." in m.bare.__module__}
+    return next((f for f in catalogue.FOLDERS if f in packages), None)
+
+
+def _document(source: str | Path, folder: str | None) -> Node:
+    if isinstance(source, Path) or resolve.is_path(source) or Path(source).is_file():
+        return nodes.parse(Path(source).resolve(), str(source))
+    folders = [folder] if folder else list(catalogue.FOLDERS)
+    for one in folders:
+        if source in catalogue.names(one):
+            return nodes.parse(catalogue.path(one, source), resolve.shown(catalogue.path(one, source)))
+    known = [name for one in folders for name in catalogue.names(one)]
+    raise CatalogueError(catalogue.unknown(folder or "specification", source, known))
+
+
+def _where(node: Node) -> str:
+    """Where the model of a document is, by its `kind` or that of its base."""
+    kind = _kind(node)
+    if kind is None:
+        allowed = ", ".join(map(quote, kinds.KINDS))
+        raise SpecError(node.at.problem(f'missing key "kind", which says what the file is: one of {allowed}'))
+    if kind.value not in kinds.KINDS:
+        near = catalogue.nearest(str(kind.value), kinds.KINDS)
+        hint = f'; did you mean "{near}"?' if near else ""
+        allowed = ", ".join(map(quote, kinds.KINDS))
+        raise SpecError(kind.value_at.problem(f"is {quote(kind.value)}; must be one of {allowed}{hint}", kind.at.path))
+    return kinds.KINDS[kind.value]
+
+
+def _kind(node: Node) -> Node | None:
+    base = node.get("base")
+    if node.get("kind") or base is None or not isinstance(base.value, str):
+        return node.get("kind")
+    homes = [f for f in catalogue.FOLDERS if base.value in catalogue.names(f)]
+    return resolve.expand(node, homes[0] if homes else catalogue.FOLDERS[0]).get("kind")
+
+
+def _checked(node: Node, model: Any, folder: str | None, changes: Sequence[str]) -> Any:
+    type_ = types.of(model)
+    if folder and not (type_.model and "base" in types.fields(type_.model)):
+        node = resolve.expand(node, folder)
+    node, told = _changed(node, changes)
+    resolver = resolve.Resolver()
+    node = resolver.resolve(node, type_)
+    told += resolver.problems
+    try:
+        result = pydantic.TypeAdapter(model).validate_json(json.dumps(node.plain(), default=str), strict=True)
+    except pydantic.ValidationError as error:
+        told += explain(error, node, type_, resolver.broken)
+        told = told or ["the specification is not right, but nothing says where"]
+    if told:
+        raise SpecError("\n".join(dict.fromkeys(told)))
+    return result
+
+
+def _changed(node: Node, changes: Sequence[str]) -> tuple[Node, list[str]]:
+    told = []
+    for change in changes:
+        try:
+            node = sets.apply(node, change)
+        except SpecError as error:
+            told.append(str(error))
+    return node, told
