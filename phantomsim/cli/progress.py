@@ -1,0 +1,47 @@
+"""Progress on long work: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def patients_bar(title: str) -> Iterator[Callable[[int, int, dict[str, Any]], None]]:
+    """A progress display on standard error; yields the function to call after each patient."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(console, title)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("patients"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total, notice: bar.update(task, completed=done, total=total)
+
+
+def _lines(console: Console, title: str) -> Callable[[int, int, dict[str, Any]], None]:
+    console.print(f"{title}: starting workers", highlight=False)
+    start = last = time.monotonic()
+
+    def report(done: int, total: int, notice: dict[str, Any]) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done in (1, total) or now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            console.print(f"{done} of {total} patients, {now - start:.0f} s", highlight=False)
+
+    return report

@@ -1,0 +1,31 @@
+"""phantomsim sample"""
+
+from pathlib import Path
+
+import click
+
+EPILOG = """\b
+Examples:
+  phantomsim sample abdomen-procedural -n 4 --seed 7 --out phantoms
+  phantomsim sample heads-from-files --set folder=/data/heads -n 2 --format nifti --out heads
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("generator")
+@click.option("-n", "--patients", type=click.IntRange(1), default=1, show_default=True, help="How many.")
+@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="Number of the first patient.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
+@click.option("--format", "form", type=click.Choice(["zarr", "nifti"]), default="zarr", show_default=True)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a value of the generator's file.")
+def command(
+    generator: str, patients: int, first: int, seed: int, out: Path, form: str, sets: tuple[str, ...]
+) -> None:
+    """Make phantoms with GENERATOR (a file or a catalogue name), one store a patient, and a picture of all."""
+    from phantomsim.trials.sample import sample
+
+    with click.progressbar(length=patients, label="Phantoms", file=click.get_text_stream("stderr")) as bar:
+        picture = sample(generator, range(first, first + patients), seed, out, form, sets, lambda: bar.update(1))
+    click.echo(f"Phantoms: {out}")
+    click.echo(f"Picture: {picture}")

@@ -1,0 +1,46 @@
+"""phantomsim validate"""
+
+import json
+import sys
+
+import click
+
+EPILOG = """\b
+Examples:
+  phantomsim validate
+  phantomsim validate ct --json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("part", type=click.Choice(["all", "materials", "ct", "mr", "anatomy", "statistics"]), default="all")
+@click.option("--json", "as_json", is_flag=True, help='A list of {"what", "source", "expected", "measured", "tolerance", "pass"}.')
+def command(part: str, as_json: bool) -> None:
+    """Measure the laws that the program must obey; exit 1 where one fails.
+
+    PART is one of all, materials, ct, mr, anatomy, statistics.
+    """
+    from phantomsim.validate import measure
+
+    laws = [law for _, found in measure(part) for law in found]
+    if as_json:
+        click.echo(json.dumps([law.row() for law in laws], indent=2))
+    else:
+        _table(laws)
+    sys.exit(0 if all(law.passed for law in laws) else 1)
+
+
+def _table(laws: list) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "Law", "Expected", "Measured", "Tolerance", "Source", show_lines=False)
+    for law in laws:
+        mark = "[green]pass[/]" if law.passed else "[bold red]FAIL[/]"
+        numbers = (f"{value:.5g}" for value in (law.expected, law.measured, law.tolerance))
+        table.add_row(mark, law.what, *numbers, law.source)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)
+    console.print(f"{sum(law.passed for law in laws)} of {len(laws)} laws hold")

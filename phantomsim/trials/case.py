@@ -1,0 +1,149 @@
+"""One case: a patient, with or without its lesion, through one arm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from phantomsim.algorithms.interface import AlgorithmInput, AlgorithmOutput
+from phantomsim.algorithms.run import run as run_algorithm
+from phantomsim.errors import AlgorithmError
+from phantomsim.generators.lesions.truth import fraction_on
+from phantomsim.image import Image, RawData
+from phantomsim.keys import Stream, acquisition_key, hash32, patient_key
+from phantomsim.phantom import Phantom
+from phantomsim.scanners.position import isocentre
+from phantomsim.spec import canonical
+from phantomsim.trials.population import make_patient
+from phantomsim.trials.spec import Arm, Trial
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one arm made of one patient.
+
+    Attributes:
+        image: the reconstruction that the algorithm was given.
+        output: what the algorithm made of it; None if it failed.
+        failure: why it failed; empty if it did not.
+        noise_free: the same reconstruction without noise.
+        template: noise-free present minus absent reconstruction; zero without lesions.
+        lesion_fraction: volume fraction of the lesion on the image's grid, also for the absent twin.
+        dose: what the scan cost (mAs, CTDIvol_mGy, scan_time_s, ...).
+    """
+
+    patient: int
+    subject: str
+    arm: str
+    present: bool
+    image: Image
+    output: AlgorithmOutput | None
+    failure: str
+    noise_free: Image
+    template: np.ndarray
+    lesion_fraction: np.ndarray
+    dose: dict[str, float | str]
+
+
+@dataclass
+class Imaging:
+    """One patient at the scanners; keeps what several arms share (expected data, raw data)."""
+
+    trial: Trial
+    patient: int
+    phantom: Phantom
+    _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, trial: Trial, patient: int) -> Imaging:
+        """Make the patient and put it before the scanners."""
+        return cls(trial, patient, make_patient(trial.population, trial.seed, patient))
+
+    def _once(self, key: tuple[Any, ...], make: Any) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def _scan(self, arm: Arm) -> Any:
+        return self._once(("scan", canonical(arm.scanner), canonical(arm.protocol)), lambda: arm.scanner.build(arm.protocol))  # type: ignore[arg-type]
+
+    def _expected(self, arm: Arm, present: bool) -> Any:
+        scan = self._scan(arm)
+
+        def make() -> Any:
+            where = isocentre(self.phantom, arm.protocol.centre_on)
+            key = patient_key(self.trial.seed, self.patient, Stream.TISSUE)
+            return scan.expected(self.phantom.with_lesions(present), where, key)
+
+        return self._once(("expected", scan.expected_id, present), make)
+
+    def raw(self, arm: Arm, present: bool) -> RawData:
+        """The noisy measurement; arms that differ in the algorithm alone share it."""
+        scan_hash = hash32(canonical(arm.scanner) + canonical(arm.protocol))
+        key = acquisition_key(self.trial.seed, self.patient, scan_hash, present)
+        return self._once(
+            ("raw", scan_hash, present), lambda: self._scan(arm).acquire(self._expected(arm, present), key)
+        )
+
+    def noise_free(self, arm: Arm, present: bool) -> Image:
+        """The reconstruction at infinite dose."""
+        scan = self._scan(arm)
+        name = ("noise-free", scan.expected_id, canonical(arm.reconstruction), present)
+        return self._once(
+            name, lambda: scan.reconstruct(scan.noise_free(self._expected(arm, present)), arm.reconstruction)
+        )
+
+    def case(self, arm: Arm, present: bool) -> Case:
+        """The patient, with or without its lesion, through one arm."""
+        scan = self._scan(arm)
+        raw = self.raw(arm, present)
+        image = self._once(
+            ("image", id(raw), canonical(arm.reconstruction)), lambda: scan.reconstruct(raw, arm.reconstruction)
+        )
+        output, failure = self._process(arm, present, image, raw, scan.dose())
+        clean = self.noise_free(arm, present)
+        twins = [self.noise_free(arm, p) for p in (True, False)] if self.phantom.lesions else [clean, clean]
+        return Case(
+            patient=self.patient,
+            subject=self.phantom.facts.subject,
+            arm=arm.name,
+            present=present,
+            image=image,
+            output=output,
+            failure=failure,
+            noise_free=clean,
+            template=np.asarray(twins[0].values) - np.asarray(twins[1].values),
+            lesion_fraction=np.asarray(fraction_on(self.phantom, image.grid)),
+            dose=scan.dose(),
+        )
+
+    def _process(
+        self, arm: Arm, present: bool, image: Image, raw: RawData, dose: dict[str, float | str]
+    ) -> tuple[AlgorithmOutput | None, str]:
+        key = jax.random.fold_in(patient_key(self.trial.seed, self.patient, Stream.ALGORITHM), int(present))
+        given = AlgorithmInput(
+            image=np.asarray(image.values),
+            raw=raw,
+            spacing_mm=tuple(float(s) for s in image.grid.spacing_mm),  # type: ignore[arg-type]
+            geometry={"unit": image.unit, "origin_mm": [float(o) for o in image.grid.origin_mm]},
+            dose=dict(dose),
+            seed=int(jax.random.bits(key, dtype="uint32")),
+        )
+        try:
+            return run_algorithm(arm.algorithm, given), ""
+        except AlgorithmError as error:
+            return None, str(error)
+
+
+def simulate_case(trial: Trial, arm: str | Arm, patient: int, present: bool = True) -> Case:
+    """Anatomy, lesion, acquisition, reconstruction and algorithm of one case, made alone.
+
+    Args:
+        arm: an arm of the trial, or its name.
+        patient: index into the population; any number from 0, independent of the population's size.
+        present: with the lesion, or the twin without.
+    """
+    return Imaging.of(trial, patient).case(trial.arm(arm) if isinstance(arm, str) else arm, present)

@@ -1,0 +1,144 @@
+"""Carry out a trial: plan, work through the patients, analyse, report.
+
+This is the lowest place that touches disk, clock and processes; all below is a pure function of the trial.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phantomsim.errors import StoreError, TrialError
+from phantomsim.spec import canonical, digest, read
+from phantomsim.trials.executors import run_batches
+from phantomsim.trials.finish import finish
+from phantomsim.trials.folder import RunFolder
+from phantomsim.trials.plan import PLAN_COLUMNS, make_plan
+from phantomsim.trials.spec import Trial
+from phantomsim.trials.statistics.analyse import Analysis
+
+#: Called with (patients finished, patients in all, the notice of the last one).
+Progress = Callable[[int, int, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished trial.
+
+    Attributes:
+        folder: where everything lies: results.csv, patients.csv, plan.csv, verdicts.json, report.html.
+        analysis: estimates per arm, verdicts, ROC points.
+    """
+
+    trial: Trial
+    folder: Path
+    analysis: Analysis
+
+    @property
+    def report(self) -> Path:
+        """The report, a self-contained HTML page."""
+        return self.folder / "report.html"
+
+
+def load_trial(source: str | Path, sets: Sequence[str] = (), patients: int | None = None) -> Trial:
+    """Read a trial by catalogue name or path.
+
+    Args:
+        sets: changes as on the command line, "population.patients=8".
+        patients: number of patients, instead of the file's.
+    Raises:
+        SpecError: with every problem of the file.
+    """
+    more = [] if patients is None else [f"population.patients={patients}"]
+    return read(source, Trial, [*sets, *more])
+
+
+def run(
+    trial: Trial | str | Path,
+    out: Path | str | None = None,
+    *,
+    patients: int | None = None,
+    workers: int | None = None,
+    resume: bool = False,
+    sets: Sequence[str] = (),
+    frozen: Path | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Carry out a trial.
+
+    Args:
+        trial: a `Trial`, a catalogue name or a path.
+        out: folder of the run; default `runs/<name>`, with a number behind where that is taken.
+        workers: processes; default one per processor and thread. Results do not depend on it.
+        resume: go on with the run in `out` (default: the newest of this very trial under `runs/`).
+        frozen: a file that `phantomsim plan --freeze` wrote; the report shows every departure from it.
+    Raises:
+        SpecError, TrialError, StoreError, and what the patients' generators raise.
+    """
+    if not isinstance(trial, Trial):
+        trial = load_trial(trial, sets, patients)
+    plan = make_plan(trial)
+    folder = _folder(trial, out, resume)
+    _start(folder, trial, resume)
+    done = folder.done()
+    todo = [left for batch in plan.batches if (left := [p for p in batch if p not in done])]
+    count = workers or max(1, (os.process_cpu_count() if sys.version_info >= (3, 13) else len(os.sched_getaffinity(0))) // trial.run.threads)
+    failed = []
+    for notice in run_batches(folder.path, todo, count, trial.run.threads):
+        if "error" in notice:
+            failed.append(notice["error"])
+            if len(failed) >= 3:
+                break
+            continue
+        done[notice["patient"]] = notice
+        if progress:
+            progress(len(done), len(plan.subjects), notice)
+    if failed:
+        raise TrialError("\n".join(failed) + f"\nFinished patients are kept in {folder.path}; mend the cause and run again with --resume")
+    parts = folder.done()
+    folder.write_table("plan.csv", PLAN_COLUMNS, plan.rows(parts))
+    analysis = finish(folder, trial, plan, parts, command=shlex.join(sys.argv), frozen=frozen)
+    return Result(trial, folder.path, analysis)
+
+
+def _folder(trial: Trial, out: Path | str | None, resume: bool) -> RunFolder:
+    """The folder to run in; a default that is taken gets a number behind."""
+    if out is not None:
+        return RunFolder(Path(out))
+    base = Path("runs") / trial.name
+    taken = [base, *(Path(f"{base}-{i}") for i in range(2, 10_000))]
+    if resume:
+        ours = [p for p in taken if (p / "trial.json").is_file() and _same(p, trial)]
+        if not ours:
+            raise TrialError(f"nothing to resume: no run of this very trial under {base.parent}/; give --out")
+        return RunFolder(max(ours, key=lambda p: (p / "trial.json").stat().st_mtime))
+    return RunFolder(next(p for p in taken if not p.exists()))
+
+
+def _same(path: Path, trial: Trial) -> bool:
+    try:
+        return (path / "trial.json").read_text() == canonical(trial) + "\n"
+    except OSError:
+        return False
+
+
+def _start(folder: RunFolder, trial: Trial, resume: bool) -> None:
+    """Make the folder, or check that it is this trial's."""
+    if (folder.path / "trial.json").exists():
+        if not resume:
+            raise StoreError(f"{folder.path} already holds a run; give another --out, or --resume to go on with it")
+        if not _same(folder.path, trial):
+            was = digest(folder.trial())[:12]
+            raise StoreError(
+                f"{folder.path} holds another trial (digest {was}, now {digest(trial)[:12]}); resume with the same "
+                "file and --set, or give another --out"
+            )
+        return
+    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise StoreError(f"{folder.path} exists and is not a run's folder; give another --out")
+    folder.write_trial(trial)

@@ -1,0 +1,143 @@
+"""The trial as a person writes it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from phantomsim.algorithms.spec import Algorithm, Identity
+from phantomsim.generators.lesions.spec import Lesions
+from phantomsim.generators.spec import Generator
+from phantomsim.keys import MAX_SEED
+from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
+from phantomsim.scanners.mr.spec import MRProtocol, MRReconstruction, MRScanner
+from phantomsim.spec import Catalogued, Shorthand, Spec, Within
+from phantomsim.trials.readers.spec import Reader
+from phantomsim.trials.statistics.spec import Endpoint, Hypothesis
+
+
+def _modality(ct: type[Spec], mr: type[Spec]) -> Any:
+    """A discriminator that tells CT from MR tables by which keys they hold."""
+
+    def tag(value: Any) -> str:
+        if isinstance(value, Spec):
+            return "mr" if isinstance(value, mr) else "ct"
+        keys = set(value) if isinstance(value, dict) else set()
+        return "mr" if len(keys & set(mr.model_fields)) > len(keys & set(ct.model_fields)) else "ct"
+
+    return Discriminator(tag)
+
+
+Scanner = Annotated[CTScanner | MRScanner, Field(discriminator="kind")]
+Protocol = Annotated[
+    Annotated[CTProtocol, Tag("ct")] | Annotated[MRProtocol, Tag("mr")], _modality(CTProtocol, MRProtocol)
+]
+Reconstruction = Annotated[
+    Annotated[CTReconstruction, Tag("ct")] | Annotated[MRReconstruction, Tag("mr")],
+    _modality(CTReconstruction, MRReconstruction),
+]
+
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f,\"]+$")]
+
+
+class Population(Spec):
+    """Who is imaged.
+
+    Attributes:
+        generator: what makes the anatomy; a catalogue name, a path or a table.
+        patients: virtual patients; where the generator has fewer source subjects, subjects are used again
+            with another lesion, and statistics cluster by subject.
+        lesions: what is inserted; each patient is imaged with and without it. Without lesions there is
+            one case per patient, and detection readers are not allowed.
+    """
+
+    generator: Annotated[Generator, Catalogued("generators")]
+    patients: int = Field(ge=1, le=1_000_000)
+    lesions: Lesions | None = None
+
+
+class Arm(Spec):
+    """One way of imaging and processing every patient."""
+
+    name: Name
+    scanner: Annotated[Scanner, Catalogued("scanners")]
+    protocol: Annotated[Protocol, Within("scanner", "protocols")]
+    reconstruction: Annotated[Reconstruction, Within("scanner", "reconstructions")]
+    algorithm: Annotated[Algorithm, Shorthand("kind")] = Identity()
+
+    @model_validator(mode="after")
+    def _one_modality(self) -> Self:
+        ct = isinstance(self.scanner, CTScanner)
+        for field, model in (("protocol", CTProtocol), ("reconstruction", CTReconstruction)):
+            if isinstance(getattr(self, field), model) != ct:
+                raise ValueError(f"{field} is not one for a {self.scanner.kind} scanner")
+        return self
+
+
+class RunOptions(Spec):
+    """How a trial is carried out; none of these changes what is estimated.
+
+    Attributes:
+        threads: XLA threads of each worker; fixed, so that results do not depend on the number of workers.
+        batch: patients that one worker takes at a time.
+        examples: patients whose images go into the report.
+    """
+
+    threads: int = Field(default=1, ge=1, le=256)
+    batch: int = Field(default=1, ge=1, le=4096)
+    examples: int = Field(default=3, ge=0, le=20)
+
+
+class Trial(Spec):
+    """A virtual clinical trial: patients, arms, readers, endpoints and hypotheses."""
+
+    kind: Literal["trial"] = "trial"
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80)]
+    title: str = ""
+    description: str = ""
+    seed: int = Field(ge=0, lt=MAX_SEED)
+    population: Population
+    arms: tuple[Arm, ...] = Field(min_length=1)
+    readers: tuple[Annotated[Reader, Shorthand("kind")], ...] = Field(min_length=1)
+    endpoints: tuple[Endpoint, ...] = Field(min_length=1)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    run: RunOptions = RunOptions()
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Self:
+        arms = _unique("arms", [a.name for a in self.arms])
+        readers = _unique("readers", [r.name for r in self.readers])
+        endpoints = _unique("endpoints", [e.name for e in self.endpoints])
+        _unique("hypotheses", [h.name for h in self.hypotheses])
+        for endpoint in self.endpoints:
+            _known(f'endpoint "{endpoint.name}": reader', endpoint.reader, readers)
+        for hypothesis in self.hypotheses:
+            _known(f'hypothesis "{hypothesis.name}": endpoint', hypothesis.endpoint, endpoints)
+            for arm in hypothesis.compare:
+                _known(f'hypothesis "{hypothesis.name}": compare', arm, arms)
+        return self
+
+    @model_validator(mode="after")
+    def _detection_needs_lesions(self) -> Self:
+        if self.population.lesions is None:
+            needy = [r.name for r in self.readers if r.needs_lesion]
+            if needy:
+                raise ValueError(f"readers {', '.join(needy)} need [population.lesions]; add it or remove them")
+        return self
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name. Raises KeyError if there is none."""
+        return {a.name: a for a in self.arms}[name]
+
+
+def _unique(what: str, names: list[str]) -> list[str]:
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise ValueError(f"{what}: the name {', '.join(map(repr, twice))} is used twice; names must differ")
+    return names
+
+
+def _known(where: str, name: str, allowed: list[str]) -> None:
+    if name not in allowed:
+        raise ValueError(f'{where} "{name}" is not defined; allowed: {", ".join(allowed)}')

@@ -1,0 +1,26 @@
+"""Evidence: the laws of every part, measured."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+from phantomsim.laws import Law
+
+PARTS = {
+    "materials": "phantomsim.materials.laws",
+    "ct": "phantomsim.scanners.ct.laws",
+    "mr": "phantomsim.scanners.mr.laws",
+    "anatomy": "phantomsim.generators.laws",
+    "statistics": "phantomsim.trials.statistics.laws",
+}
+
+
+def measure(part: str = "all") -> Iterator[tuple[str, list[Law]]]:
+    """Measure the laws of one part, or of all; yields (part, laws).
+
+    Raises:
+        KeyError: no such part.
+    """
+    for name in PARTS if part == "all" else [part]:
+        yield name, importlib.import_module(PARTS[name]).laws()
