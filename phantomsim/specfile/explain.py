@@ -47,20 +47,34 @@ def explain(error: pydantic.ValidationError, root: Node, type_: Type, broken: Se
     """One line for each thing that is wrong, in the order of the file, none twice."""
     found = [(e, locate(tuple(e["loc"]), root, type_)) for e in error.errors(include_url=False)]
     found = [(e, s) for e, s in found if not any(s.path[:n] in broken for n in range(len(s.path) + 1))]
-    single = [(e, s) for e, s in found if s.union is None]
+    problems = []
     unions = defaultdict(list)
     for e, s in found:
         if s.union is not None:
             unions[s.union].append((e, s))
-    lines = []
+    single = [(e, s) for e, s in found if s.union is None]
     for path, group in unions.items():
         kept = _likeliest(group)
         single += kept
         if not kept:
-            lines.append(_wrong_union(root, type_, path))
-    meant_keys = {(s.path[:-1], _meant(s)[0]) for e, s in single if e["type"] == "extra_forbidden"}
-    lines += [_line(e, s) for e, s in single if e["type"] != "missing" or (s.path[:-1], s.path[-1]) not in meant_keys]
-    return list(dict.fromkeys(lines))
+            problems.append(_wrong_union(root, type_, path))
+    problems += [_line(e, s) for e, s in single if not _told(e, s, single)]
+    return list(dict.fromkeys(problems))
+
+
+def _told(error: Any, site: Site, others: list[tuple[Any, Site]]) -> bool:
+    """Whether another error says it: a misspelt key is not missing too, wrong items are not also too few."""
+    if error["type"] == "missing":
+        return any(e["type"] == "extra_forbidden" and _instead(s) == site.path for e, s in others)
+    return error["type"] == "too_short" and any(len(s.path) > len(site.path) == _common(s, site) for _, s in others)
+
+
+def _instead(site: Site) -> Steps:
+    return (*site.path[:-1], _meant(site)[0] or "")
+
+
+def _common(a: Site, b: Site) -> int:
+    return next((n for n, (x, y) in enumerate(zip(a.path, b.path)) if x != y), min(len(a.path), len(b.path)))
 
 
 def locate(loc: Steps, root: Node, type_: Type) -> Site:
@@ -106,14 +120,16 @@ def _wrong_union(root: Node, type_: Type, path: Steps) -> str:
     for step in path:
         type_ = types.choose(type_, node.plain()).item(step)
         node = node.get(step) or node
-    return node.value_at.problem(f"is {_value(node)}; must be {describe(type_)}", node.at.path)
+    return _is(node, f"must be {describe(type_)}")
 
 
 def _line(error: Any, site: Site) -> str:
     kind, node = error["type"], site.node
     if kind == "extra_forbidden" and node is not None:
-        allowed = ", ".join(types.fields(_model(site))) if _model(site) else ""
+        allowed = ", ".join(types.fields(site.owner.model)) if site.owner.model else ""
         return node.at.problem(f"unknown key{_meant(site)[1]}" + (f"  allowed: {allowed}" if allowed else ""))
+    if node is None and isinstance(site.table.value, list):  # a list of fixed length that is too short
+        return _is(site.table, f"must be {describe(site.owner)}")
     if kind == "missing" or node is None:
         table = site.table
         return table.at.problem(f"missing key {quote(str(site.path[-1]))}: {describe(site.type_)}")
@@ -121,7 +137,7 @@ def _line(error: Any, site: Site) -> str:
         return _wrong_tag(node, site.type_)
     if kind in ("value_error", "assertion_error"):
         return _misfit(error, node)
-    return node.value_at.problem(f"is {_value(node)}; {_must(error, site, node)}", node.at.path)
+    return _is(node, _must(error, site, node))
 
 
 def _must(error: Any, site: Site, node: Node) -> str:
@@ -146,7 +162,7 @@ def _wrong_tag(node: Node, type_: Type) -> str:
         return node.at.problem(f"missing key {quote(key)}: one of {', '.join(map(quote, tags))}")
     near = nearest(str(tag.value), tags)
     hint = f'; did you mean "{near}"?' if near else ""
-    return tag.value_at.problem(f"is {_value(tag)}; must be one of {', '.join(map(quote, tags))}{hint}", tag.at.path)
+    return _is(tag, f"must be one of {', '.join(map(quote, tags))}{hint}")
 
 
 def _misfit(error: Any, node: Node) -> str:
@@ -162,16 +178,14 @@ def _misfit(error: Any, node: Node) -> str:
 
 
 def _meant(site: Site) -> tuple[str | None, str]:
-    model = _model(site)
+    model = site.owner.model
     return meant(str(site.path[-1]), list(types.fields(model))) if model else (None, "")
 
 
-def _model(site: Site) -> type[pydantic.BaseModel] | None:
-    return site.owner.model
-
-
-def _value(node: Node) -> str:
-    return quote(node.value) + (" (a string)" if isinstance(node.value, str) else "")
+def _is(node: Node, must: str) -> str:
+    what = f"has {len(node.value)} items" if isinstance(node.value, list) else f"is {quote(node.value)}"
+    what += " (a string)" if isinstance(node.value, str) and "one of" not in must else ""
+    return node.value_at.problem(f"{what}; {must}", node.at.path)
 
 
 def _is_number(text: str) -> bool:

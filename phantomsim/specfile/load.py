@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -92,8 +93,16 @@ def _checked(node: Node, model: Any, folder: str | None, changes: Sequence[str])
         told += explain(error, node, type_, resolver.broken)
         told = told or ["the specification is not right, but nothing says where"]
     if told:
-        raise SpecError("\n".join(dict.fromkeys(told)))
+        raise SpecError("\n".join(_in_order(told)))
     return result
+
+
+def _in_order(told: list[str]) -> list[str]:
+    """File after file as they are first named, and down each file; no line twice."""
+    places = [re.match(r"(.*?):(\d+):(\d+): ", line) for line in told]
+    files = list(dict.fromkeys(p[1] for p in places if p))
+    keys = [(files.index(p[1]), int(p[2]), int(p[3])) if p else (-1, 0, 0) for p in places]
+    return list(dict.fromkeys(told[n] for n in sorted(range(len(told)), key=keys.__getitem__)))
 
 
 def _changed(node: Node, changes: Sequence[str]) -> tuple[Node, list[str]]:

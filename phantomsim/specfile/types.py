@@ -130,19 +130,23 @@ def describe(type_: Type) -> str:
 def _noun(type_: Type) -> str:
     bare, origin, args = type_.bare, get_origin(type_.bare), get_args(type_.bare)
     if type_.model:
-        return "a table"
+        return f"a table of {', '.join(fields(type_.model))}"
     if origin is Literal:
         return f"one of {', '.join(map(quote, args))}" if len(args) > 1 else quote(args[0])
     if isinstance(bare, type) and issubclass(bare, Enum):
         return f"one of {', '.join(quote(e.value) for e in bare)}"
     if origin is tuple and args and args[-1] is not Ellipsis:
-        kinds = {_noun(of(a)) for a in args}
-        return f"a list of {len(args)}" + (f", each {kinds.pop()}" if len(kinds) == 1 else "")
+        return f"a list of {len(args)} {_plural(of(args[0])) if len(set(args)) == 1 else 'values'}"
     if origin in _SEQUENCES or bare in _SEQUENCES:
-        return "a list" + (f", each {describe(of(args[0]))}" if args else "")
+        return "a list" + (f" of {_plural(of(args[0]))}" if args else "")
     if origin is dict or bare is dict:
         return "a table"
     return _WORDS.get(bare, "a string" if getattr(bare, "__name__", "") == "Path" else "a value")
+
+
+def _plural(type_: Type) -> str:
+    words = {int: "whole numbers", float: "numbers", str: "strings"}
+    return words.get(type_.bare, "tables" if all(m.model for m in type_.members) else "values")
 
 
 def _bound(limit: Any) -> str:
