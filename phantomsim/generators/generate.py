@@ -1,0 +1,42 @@
+"""One door to all generators."""
+
+from __future__ import annotations
+
+from phantomsim.generators.spec import FromFiles, Procedural
+from phantomsim.phantom import Phantom
+
+
+def generate(spec: FromFiles | Procedural, seed: int, patient: int) -> Phantom:
+    """Make one patient, healthy; the same for the same arguments, whichever others are made.
+
+    Args:
+        spec: the generator.
+        seed: of the population.
+        patient: number, from 0.
+    Returns:
+        The phantom; `facts.subject` names its source, by which statistics cluster.
+    Raises:
+        GeneratorError, FormatError, TissueError: see the generators.
+    """
+    if isinstance(spec, FromFiles):
+        from phantomsim.generators import from_files
+
+        return from_files.generate(spec, seed, patient)
+    from phantomsim.generators.procedural import generate as procedural
+
+    return procedural.generate(spec, seed, patient)
+
+
+def subjects(spec: FromFiles | Procedural) -> list[str] | None:
+    """Names of the source subjects that patients are taken from in turn; None where every patient is new."""
+    if isinstance(spec, FromFiles):
+        from phantomsim.generators import from_files
+
+        return from_files.names(spec)
+    return None
+
+
+def subject(spec: FromFiles | Procedural, patient: int) -> str:
+    """Name of one patient's source subject, without making the patient."""
+    found = subjects(spec)
+    return found[patient % len(found)] if found else f"p{patient:05d}"

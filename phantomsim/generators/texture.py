@@ -1,0 +1,49 @@
+"""Density texture: Gaussian noise with a power-law spectrum, periodic, laid like tiles."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.generators.spec import Texture
+from phantomsim.grid import Grid
+
+#: Tissues that are fluid or gas: stirred, hence even.
+FLUID = frozenset({"air", "water", "csf", "blood", "bladder", "gallbladder", "eye"})
+TILE = 128  # voxels; a power of two for the transform. The field repeats beyond.
+CUT_SD = 4.0  # the density stays positive and believable
+
+
+@partial(jax.jit, static_argnames="tile")
+def noise(key: jax.Array, tile: int, cycles_per_voxel: jax.Array, power: jax.Array) -> jax.Array:
+    """Gaussian field with spectrum 1 / (f^2 + f0^2)^(power / 2), zero mean, unit variance, float32 [tile, tile, tile].
+
+    Args:
+        cycles_per_voxel: f0, below which the spectrum is flat [1/voxel].
+        power: exponent of the power spectrum [1].
+    """
+    f = jnp.fft.fftfreq(tile).astype(jnp.float32)
+    g = jnp.fft.rfftfreq(tile).astype(jnp.float32)
+    f2 = f[:, None, None] ** 2 + f[None, :, None] ** 2 + g[None, None, :] ** 2 + cycles_per_voxel**2
+    white = jnp.fft.rfftn(jax.random.normal(key, (tile,) * 3))
+    field = jnp.fft.irfftn(white * f2 ** (-power / 4), (tile,) * 3)
+    field = field - field.mean()
+    return field / field.std()
+
+
+def density(
+    key: jax.Array, texture: Texture, grid: Grid, label: np.ndarray, tissues: tuple[str, ...]
+) -> np.ndarray | float:
+    """Relative density [1]: float32 [z, y, x], 1 in fluids; the number 1.0 where the texture has no spread."""
+    if texture.sd == 0:
+        return 1.0
+    f0 = float(np.mean(grid.spacing_mm)) / texture.coarsest_mm
+    tile = np.asarray(noise(key, TILE, jnp.float32(f0), jnp.float32(texture.power)))
+    tile = 1 + texture.sd * np.clip(tile, -CUT_SD, CUT_SD)
+    repeats = [-(-n // TILE) for n in grid.shape]
+    z, y, x = grid.shape
+    solid = np.array([name not in FLUID for name in tissues])
+    return np.where(solid[label], np.tile(tile, repeats)[:z, :y, :x], np.float32(1.0))
