@@ -180,9 +180,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path, bad):
         nifti.write(tmp_path / "a.nii", values, GRID)
     assert list(tmp_path.iterdir()) == []
     nib.Nifti1Image(values, np.eye(4)).to_filename(tmp_path / "a.nii")
-    with pytest.raises(
-        FormatError, match=r"1 voxels are NaN or infinite \(first at file index \[k, j, i\] = \[3, 2, 1"
-    ):
+    with pytest.raises(FormatError, match=r"1 voxels are NaN .* index \[k, j, i\] = \[3, 2, 1\]"):
         nifti.read(tmp_path / "a.nii")
 
 
