@@ -31,3 +31,21 @@ def load(where: str) -> Any:
     """The object at `module:name`."""
     module, _, name = where.partition(":")
     return getattr(import_module(module), name)
+
+
+def model(noun: str) -> Any:
+    """The model of a noun; a union told apart by `kind` where there are several."""
+    from typing import Annotated, Union
+
+    import pydantic
+
+    models = tuple(load(where) for where in NOUNS[noun])
+    return models[0] if len(models) == 1 else Annotated[Union[models], pydantic.Field(discriminator="kind")]
+
+
+def schema(noun: str) -> dict[str, Any]:
+    """JSON schema (draft 2020-12) of a noun's files."""
+    import pydantic
+
+    found = pydantic.TypeAdapter(model(noun)).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": noun, **found}

@@ -1,0 +1,29 @@
+"""`phantomsim check`: is a specification right?"""
+
+from __future__ import annotations
+
+import click
+
+from phantomsim.cli.options import sets as sets_option
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@sets_option
+@click.pass_context
+def command(ctx: click.Context, files: tuple[str, ...], sets: tuple[str, ...]) -> None:
+    """Check trial, scanner and generator files (paths or catalogue names).
+
+    Prints one line for each problem: file, line, column, key, what is wrong and what is allowed.
+    Exits with 0 if all files are right, else with 2.
+    """
+    from phantomsim import spec
+
+    wrong = 0
+    for file in files:
+        problems = spec.check(file, sets)
+        wrong += bool(problems)
+        for problem in problems:
+            click.echo(problem, err=True)
+        click.echo(f"{file}: {len(problems)} problem{'s' * (len(problems) > 1)}" if problems else f"{file}: ok")
+    ctx.exit(2 if wrong else 0)
