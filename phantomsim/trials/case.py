@@ -96,6 +96,10 @@ class Imaging:
             name, lambda: scan.reconstruct(scan.noise_free(self._expected(arm, present)), arm.reconstruction)
         )
 
+    def dose(self, arm: Arm) -> dict[str, float | str]:
+        """What one scan of an arm costs."""
+        return self._scan(arm).dose()
+
     def case(self, arm: Arm, present: bool) -> Case:
         """The patient, with or without its lesion, through one arm."""
         scan = self._scan(arm)
@@ -128,14 +132,25 @@ class Imaging:
             image=np.asarray(image.values),
             raw=raw,
             spacing_mm=tuple(float(s) for s in image.grid.spacing_mm),  # type: ignore[arg-type]
-            geometry={"unit": image.unit, "origin_mm": [float(o) for o in image.grid.origin_mm]},
+            geometry=geometry_of(image, raw),
             dose=dict(dose),
             seed=int(jax.random.bits(key, dtype="uint32")),
+            unit=image.unit,
         )
         try:
             return run_algorithm(arm.algorithm, given), ""
         except AlgorithmError as error:
             return None, str(error)
+
+
+def geometry_of(image: Image, raw: RawData) -> dict[str, Any]:
+    """What an algorithm may know of where its image lies."""
+    return {
+        "shape": list(image.grid.shape),
+        "origin_mm": [float(o) for o in image.grid.origin_mm],
+        "direction": [list(map(float, row)) for row in image.grid.direction],
+        "modality": raw.modality,
+    }
 
 
 def simulate_case(trial: Trial, arm: str | Arm, patient: int, present: bool = True) -> Case:

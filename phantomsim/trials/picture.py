@@ -1,0 +1,53 @@
+"""Slices as a picture, where people would rather look than read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from phantomsim.image import Image
+
+
+def window_of(image: Image) -> tuple[float, float]:
+    """Values shown as black and white: brain-like contrast about soft tissue for HU, else up to the 99.5th percentile.
+
+    Soft tissue is what lies between -200 and 200 HU; the window spans its 1st percentile to 60 HU above its
+    median, at least 80 HU wide.
+    """
+    values = np.asarray(image.values)
+    if image.unit != "HU":
+        return 0.0, float(np.percentile(values, 99.5)) or 1.0
+    soft = values[(values > -200) & (values < 200)]
+    middle = float(np.median(soft)) if soft.size else 40.0
+    return middle - 80.0, middle + 80.0
+
+
+def save_slices(image: Image, lesion: np.ndarray, path: Path) -> None:
+    """Write the middle slices in three planes as PNG; the lesion is outlined and the planes go through it.
+
+    Args:
+        lesion: volume fraction [z, y, x]; may be all zero.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    values = np.asarray(image.values)
+    at = [n // 2 for n in values.shape]
+    if lesion.max() > 0:
+        at = [int(i) for i in np.unravel_index(int(np.argmax(lesion)), lesion.shape)]
+    figure = Figure(figsize=(13, 5), layout="constrained")
+    low, high = window_of(image)
+    for axis, (name, axes) in enumerate(zip(("axial", "coronal", "sagittal"), figure.subplots(1, 3))):
+        plane, outline = (np.take(a, at[axis], axis) for a in (values, lesion))
+        if axis < 2:  # columns grow towards the patient's right, which a radiologist has on the left
+            plane, outline = plane[:, ::-1], outline[:, ::-1]
+        d = [s for i, s in enumerate(image.grid.spacing_mm) if i != axis]
+        extent = (0.0, plane.shape[1] * d[1], 0.0, plane.shape[0] * d[0])
+        axes.imshow(plane, cmap="gray", vmin=low, vmax=high, origin="lower", extent=extent, interpolation="nearest")
+        if outline.max() >= 0.5:
+            axes.contour(outline, [0.5], colors="tab:red", linewidths=0.8, extent=extent, origin="lower")
+        axes.set_title(f"{name} {at[axis]}, {low:.3g} to {high:.3g} {image.unit}", fontsize=9)
+        axes.set_aspect("equal")
+        axes.set_axis_off()
+    FigureCanvasAgg(figure).print_png(str(path))

@@ -1,0 +1,134 @@
+"""Image one phantom that lies on disk: raw data, image, truth and a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+
+from phantomsim.algorithms.interface import AlgorithmInput
+from phantomsim.algorithms.run import run as run_algorithm
+from phantomsim.errors import FormatError, StoreError
+from phantomsim.formats import dicom, nifti, zarr_store
+from phantomsim.generators.lesions.truth import fraction_on
+from phantomsim.image import Image, RawData
+from phantomsim.keys import acquisition_key, hash32
+from phantomsim.phantom import Phantom
+from phantomsim.scanners.position import isocentre
+from phantomsim.spec import assemble, canonical
+from phantomsim.store import atomic_write_text
+from phantomsim.trials.case import geometry_of
+from phantomsim.trials.picture import save_slices
+from phantomsim.trials.spec import Arm
+
+Form = Literal["zarr", "nifti", "dicom"]
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """One scan of one phantom.
+
+    Attributes:
+        lesion_fraction: float32 [z, y, x] on the image's grid; zero without lesions.
+        dose: what the scan cost.
+    """
+
+    image: Image
+    raw: RawData
+    lesion_fraction: np.ndarray
+    dose: dict[str, float | str]
+
+
+def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) -> Scanned:
+    """Image a phantom by the scanner, protocol, reconstruction and algorithm of an arm.
+
+    Args:
+        seed, patient: of the noise; lesions that the phantom has are seen if they are `present`.
+    Raises:
+        ScannerError, AlgorithmError.
+    """
+    scan = arm.scanner.build(arm.protocol)  # type: ignore[arg-type]
+    present = any(float(s.present) > 0 for s in phantom.lesions)
+    key = acquisition_key(seed, patient, hash32(canonical(arm.scanner) + canonical(arm.protocol)), present)
+    raw = scan.acquire(scan.expected(phantom, isocentre(phantom, arm.protocol.centre_on)), key)
+    image = scan.reconstruct(raw, arm.reconstruction)  # type: ignore[arg-type]
+    given = AlgorithmInput(
+        np.asarray(image.values), raw, image.grid.spacing_mm, geometry_of(image, raw), scan.dose(), seed, image.unit
+    )
+    output = run_algorithm(arm.algorithm, given).image
+    if output is not None:
+        image = Image(output, image.grid, image.unit)
+    jax.block_until_ready(image.values)
+    return Scanned(image, raw, np.asarray(fraction_on(phantom, image.grid)), scan.dose())
+
+
+def make_arm(
+    scanner: str, protocol: str | None, reconstruction: str | None, sets: Sequence[str] = ()
+) -> Arm:
+    """An arm from names, for scans outside a trial.
+
+    Args:
+        protocol, reconstruction: names in the scanner's file; where None, the reconstruction is the one of
+            the protocol's name if there is one, and else the first.
+        sets: changes, "protocol.mAs=40", "reconstruction.slices=20", "algorithm=gaussian".
+    Raises:
+        SpecError, CatalogueError.
+    """
+    whole = assemble(Arm.model_fields["scanner"].rebuild_annotation(), scanner)
+    protocol = protocol or next(iter(whole.protocols))
+    if reconstruction is None:
+        known = list(whole.reconstructions)
+        reconstruction = protocol if protocol in known else known[0]
+    names = [f'name="{protocol}"', f'scanner="{scanner}"', f'protocol="{protocol}"', f'reconstruction="{reconstruction}"']
+    return assemble(Arm, None, [*names, *sets])
+
+
+def read_any_phantom(path: Path) -> Phantom:
+    """A phantom's store. Raises FormatError if it is none."""
+    if not path.exists():
+        raise FormatError(f"{path} is not there; make a phantom with: phantomsim sample abdomen-procedural --out DIR")
+    return zarr_store.read_phantom(path)
+
+
+def scan(path: Path, arm: Arm, out: Path, form: Form = "zarr", seed: int = 0) -> Path:
+    """Image the phantom at `path` and write what came of it; returns the picture's path.
+
+    Writes image (zarr, nifti or a folder of DICOM), lesion (fraction on the image's grid, where the phantom has
+    lesions), raw data (zarr), scan.json and picture.png.
+
+    Raises:
+        StoreError: `out` holds a scan already or cannot be written.
+        FormatError, SpecError, ScannerError, AlgorithmError.
+    """
+    if (out / "scan.json").exists():
+        raise StoreError(f"{out} holds a scan already; give another --out")
+    phantom = read_any_phantom(path)
+    found = scan_phantom(phantom, arm, seed)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(found, phantom, arm, out, form)
+    zarr_store.write_raw(out / "raw.zarr", found.raw)
+    facts = {"phantom": str(path), "seed": seed, "dose": found.dose, "arm": json.loads(canonical(arm))}
+    atomic_write_text(out / "scan.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
+    picture = out / "picture.png"
+    save_slices(found.image, found.lesion_fraction, picture)
+    return picture
+
+
+def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: Form) -> None:
+    lesion = Image(found.lesion_fraction, found.image.grid, "1") if phantom.lesions else None
+    if form == "dicom":
+        facts: dict[str, Any] = {"dose": found.dose, **arm.protocol.model_dump()}
+        dicom.write_series(out / "dicom", found.image, modality=arm.scanner.kind.upper(), facts=phantom.facts, protocol=facts)
+        if lesion is not None:
+            dicom.write_seg(out / "lesion.dcm", out / "dicom", np.asarray(lesion.values) >= 0.5)
+        return
+    for name, image in (("image", found.image), ("lesion", lesion)):
+        if image is not None and form == "zarr":
+            zarr_store.write_image(out / f"{name}.ome.zarr", image)
+        elif image is not None:
+            nifti.write(out / f"{name}.nii.gz", image.values, image.grid)
