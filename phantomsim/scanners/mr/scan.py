@@ -1,0 +1,250 @@
+"""One protocol on one MR scanner: phantom to k-space to image.
+
+Frame: the phantom's grid's own axes. B0 and the slice axis lie along z, phase encoding along x or y as the protocol
+says. The image's voxel [0, 0, 0] is the lowest in z, y and x; its direction is the phantom's.
+
+Scale: the image is transverse magnetisation over that of water at equilibrium, so that 1 is pure, fully relaxed water
+after a 90 degree pulse at TE 0. Images of different noise, coils and field are comparable without further scaling.
+K-space is the voltage induced in each coil [uV], so its noise follows from the coils' resistance and temperature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.errors import ScannerError
+from phantomsim.grid import Grid
+from phantomsim.image import Image, RawData
+from phantomsim.materials import relaxation
+from phantomsim.phantom import Phantom
+from phantomsim.scanners.mr import coils, encode, noise, reconstruct, sampling, sequence
+from phantomsim.scanners.mr.spec import MRProtocol, MRReconstruction, MRScanner
+from phantomsim.spec import canonical
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["kspace", "isocentre_mm"], meta_fields=["direction"])
+@dataclass(frozen=True)
+class Expected:
+    """Noise-free k-space of the lines that the protocol measures.
+
+    Attributes:
+        kspace: complex64 [coil, shot, sample] uV; shots are slices, lowest first, of phase-encoding lines, ascending.
+        isocentre_mm: world point (x, y, z) at the isocentre [mm].
+        direction: of the phantom's grid (static).
+    """
+
+    kspace: jax.Array | np.ndarray
+    isocentre_mm: tuple[float, float, float]
+    direction: tuple[tuple[float, float, float], ...]
+
+
+class Scan:
+    """What `MRScanner.build` gives.
+
+    Raises:
+        ScannerError: the protocol accelerates beyond the number of coils.
+    """
+
+    def __init__(self, scanner: MRScanner, protocol: MRProtocol) -> None:
+        self.scanner, self.protocol = scanner, protocol
+        self.count = scanner.coils.count * scanner.coils.rings
+        if protocol.acceleration > self.count:
+            raise ScannerError(f"acceleration is {protocol.acceleration}; {scanner.name} has {self.count} coils")
+        self._unfolding: dict[float, tuple[jax.Array, jax.Array, jax.Array]] = {}
+
+    @cached_property
+    def expected_id(self) -> str:
+        """Hash of all that `expected` and a noise-free image depend on besides phantom, isocentre and key.
+
+        Averages and bandwidth change the noise alone (nothing decays during a readout here); the coils'
+        loss and load enter by the weights of SENSE.
+        """
+        protocol = self.protocol.model_dump(exclude={"averages", "bandwidth_Hz"})
+        scanner = self.scanner.model_copy(
+            update={"protocols": {}, "reconstructions": {}, "description": "", "name": ""}
+        )
+        return hashlib.sha256(f"mr {canonical(scanner)} {sorted(protocol.items())}".encode()).hexdigest()[:16]
+
+    def dose(self) -> dict[str, float | str]:
+        """What the scan costs."""
+        return {"scan_time_s": sampling.scan_time_s(self.protocol)}
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what `expected`, `acquire` and `reconstruct` hold besides the phantom, by counting arrays."""
+        pixels = self.protocol.slices * self.protocol.matrix[0] * self.protocol.matrix[1]
+        return int(pixels * self.count * 8 * 7 + self._table.nbytes)
+
+    def signal(self, tissues: tuple[str, ...], key: jax.Array | None = None) -> jax.Array:
+        """Transverse magnetisation of each tissue at the echo, relative to water's, float32 [T]."""
+        p, mr = self.protocol, relaxation(tissues, self.scanner.field_T, key)
+        # Air has no protons and no relaxation: any positive time does.
+        T1, T2, T2star = (jnp.maximum(jnp.asarray(t, jnp.float32), 1e-2) for t in (mr.T1_ms, mr.T2_ms, mr.T2star_ms))
+        if p.sequence == "spin-echo":
+            unit = sequence.spin_echo(T1, T2, p.TR_ms, p.TE_ms, p.flip_deg)
+        elif p.sequence == "spoiled-gre":
+            unit = sequence.spoiled_gre(T1, T2star, p.TR_ms, p.TE_ms, p.flip_deg)
+        else:
+            unit = sequence.inversion_recovery(T1, T2, p.TR_ms, p.TE_ms, p.TI_ms or 0.0, p.flip_deg)
+        return unit * jnp.asarray(mr.PD, jnp.float32)
+
+    def expected(
+        self, phantom: Phantom, isocentre_mm: tuple[float, float, float], key: jax.Array | None = None
+    ) -> Expected:
+        """Noise-free k-space of a phantom.
+
+        Args:
+            isocentre_mm: world point (x, y, z) that lies at the isocentre [mm].
+            key: samples the patient's relaxation times; None takes the tissues' means.
+        """
+        magnetisation = phantom.mix(np.asarray(self.signal(phantom.tissues, key))) * phantom.density
+        kspace = self._encode(magnetisation, phantom.grid, isocentre_mm)
+        return Expected(kspace, tuple(map(float, isocentre_mm)), phantom.grid.direction)  # type: ignore[arg-type]
+
+    def _encode(self, magnetisation: jax.Array, grid: Grid, isocentre_mm: tuple[float, float, float]) -> jax.Array:
+        p, isocentre = self.protocol, grid.local(isocentre_mm)[::-1]  # (z, y, x)
+        from_isocentre = [axis - at for axis, at in zip(grid.axes_mm(), isocentre)]
+        from_slab = [axis - at for axis, at in zip(from_isocentre, p.offset_mm[::-1])]
+        rows = encode.slab(p, from_slab[0], grid.spacing_mm[0])
+        lines = sampling.measured(p)
+        matrices = []
+        for i, axis in enumerate("yx"):
+            r, width, n, fov = from_slab[i + 1], grid.spacing_mm[i + 1], p.matrix[i], p.fov_mm[i]
+            if axis == p.phase_axis:
+                matrix = encode.fourier(encode.k_per_mm(n, fov)[lines], r, width)
+            else:
+                matrix = encode.readout(n, fov, r, width, p.readout_oversampling)
+            matrices.append(matrix.astype(np.complex64))
+        nodes = tuple(coils.interpolation(r) for r in from_isocentre)
+        sampled = encode.encode(magnetisation, rows.start, rows.taken_mm, self._table, nodes, *matrices)
+        if p.phase_axis == "x":
+            sampled = jnp.swapaxes(sampled, -1, -2)
+        emf = np.float32(noise.emf_uV(self.scanner.field_T))
+        return jnp.swapaxes(sampled, 0, 1).reshape(self.count, -1, p.samples) * emf
+
+    def acquire(self, expected: Expected, key: jax.Array) -> RawData:
+        """Add the coils' thermal noise."""
+        root = np.linalg.cholesky(self.covariance_uV2).astype(np.complex64)
+        return self._raw(expected, _with_noise(expected.kspace, root, key))
+
+    def noise_free(self, expected: Expected) -> RawData:
+        """The data of infinitely many averages."""
+        return self._raw(expected, expected.kspace)
+
+    def _raw(self, expected: Expected, kspace: jax.Array | np.ndarray) -> RawData:
+        lines = sampling.measured(self.protocol).astype(np.int32)
+        arrays = {
+            "kspace": kspace,
+            "line": np.tile(lines, self.protocol.slices),
+            "slice": np.repeat(np.arange(self.protocol.slices, dtype=np.int32), len(lines)),
+            "sensitivity": self._maps,
+            "noise_covariance": self.covariance_uV2.astype(np.float32),
+            "direction": np.asarray(expected.direction),
+        }
+        return RawData(arrays, expected.isocentre_mm, "mr")
+
+    def reconstruct(self, raw: RawData, reconstruction: MRReconstruction) -> Image:
+        """Magnitude image on the protocol's field of view and matrix; unit 1, see the head of this file."""
+        images = self._coil_images(raw, reconstruction)
+        if reconstruction.method == "fft":
+            values = reconstruct.root_sum_of_squares(images, self._maps, self._shape_of_noise)
+        else:
+            weights = self._weights(reconstruction.regularisation)[0]
+            values = jnp.abs(reconstruct.unfold(images, weights, self._shape_of_noise))
+        if self.protocol.phase_axis == "x":
+            values = jnp.swapaxes(values, -1, -2)
+        return Image(values, self.image_grid(raw), "1")
+
+    def _coil_images(self, raw: RawData, reconstruction: MRReconstruction) -> jax.Array:
+        p, lines, wanted = self.protocol, sampling.measured(self.protocol), sampling.lattice(self.protocol)
+        kspace = jnp.asarray(raw.arrays["kspace"]).reshape(self.count, p.slices, len(lines), p.samples)
+        full = jnp.zeros((p.slices, self.count, p.phase_lines, p.samples), jnp.complex64)
+        full = full.at[:, :, wanted].set(jnp.swapaxes(kspace[:, :, np.searchsorted(lines, wanted)], 0, 1))
+        if reconstruction.window == "hann":
+            full = full * reconstruct.hann(p.phase_lines)[:, None] * reconstruct.hann(p.samples)
+        return reconstruct.to_image(full, self._fov) / (p.slice_mm * noise.emf_uV(self.scanner.field_T))
+
+    def image_grid(self, raw: RawData) -> Grid:
+        """Where the image's voxels are: the slab's slices, gaps in their spacing."""
+        p, direction = self.protocol, np.asarray(raw.arrays["direction"], float)
+        shape = (p.slices, *p.matrix)
+        spacing = (p.slice_mm + p.gap_mm, p.fov_mm[0] / p.matrix[0], p.fov_mm[1] / p.matrix[1])
+        first = np.asarray(p.offset_mm) - [(n - 1) / 2 * d for n, d in zip(shape[::-1], spacing[::-1])]
+        origin = np.asarray(raw.isocentre_mm, float) + direction @ first
+        return Grid(shape, spacing, tuple(origin.tolist()), tuple(map(tuple, direction.tolist())))  # type: ignore[arg-type]
+
+    def g_factor(self, reconstruction: MRReconstruction) -> np.ndarray:
+        """Noise amplification of SENSE beyond sqrt(R), float32 [z, y, x]."""
+        return self._oriented(self._weights(reconstruction.regularisation)[1])
+
+    def noise_sd(self, reconstruction: MRReconstruction) -> np.ndarray:
+        """SD of the real part of a SENSE image's noise, float32 [z, y, x], from theory alone."""
+        p = self.protocol
+        window = 1.0
+        if reconstruction.window == "hann":
+            window = float(jnp.mean(reconstruct.hann(p.phase_lines) ** 2) * jnp.mean(reconstruct.hann(p.samples) ** 2))
+        samples = p.acceleration * p.phase_lines * p.samples * window
+        scale = self._fov[0] * self._fov[1] * p.slice_mm * noise.emf_uV(self.scanner.field_T)
+        spread = self._weights(reconstruction.regularisation)[2] * self._noise_scale
+        return self._oriented(jnp.sqrt(spread * samples / 2) / scale)
+
+    def _oriented(self, values: jax.Array) -> np.ndarray:
+        return np.asarray(jnp.swapaxes(values, -1, -2) if self.protocol.phase_axis == "x" else values)
+
+    @property
+    def _fov(self) -> tuple[float, float]:
+        y, x = self.protocol.fov_mm
+        return (x, y) if self.protocol.phase_axis == "x" else (y, x)
+
+    def _weights(self, regularisation: float) -> tuple[jax.Array, jax.Array, jax.Array]:
+        if regularisation not in self._unfolding:
+            self._unfolding[regularisation] = reconstruct.unfolding(
+                self._maps, self._shape_of_noise, self.protocol.acceleration, regularisation
+            )
+        return self._unfolding[regularisation]
+
+    @cached_property
+    def covariance_uV2(self) -> np.ndarray:
+        """Noise covariance E[n n^H] of one sample, float64 [coil, coil] uV^2."""
+        s, p = self.scanner, self.protocol
+        resistance = noise.resistance_ohm(s.coils, s.load, s.field_T)
+        return noise.covariance_uV2(resistance, p.bandwidth_Hz, p.averages)
+
+    @cached_property
+    def _noise_scale(self) -> float:
+        return float(np.trace(self.covariance_uV2)) / self.count
+
+    @cached_property
+    def _shape_of_noise(self) -> np.ndarray:
+        return (self.covariance_uV2 / self._noise_scale).astype(np.float32)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        return coils.sensitivity_table(self.scanner.coils)
+
+    @cached_property
+    def _maps(self) -> np.ndarray:
+        """Sensitivities at the image's voxel centres, complex64 [slice, coil, phase, readout] uT/A.
+
+        They are taken as known, as from a noise-free reference scan.
+        """
+        p = self.protocol
+        z = (np.arange(p.slices) - (p.slices - 1) / 2) * (p.slice_mm + p.gap_mm) + p.offset_mm[2]
+        y, x = (encode.pixels_mm(p.matrix[i], p.fov_mm[i]) + p.offset_mm[1 - i] for i in (0, 1))
+        weights = [coils.interpolation(axis) for axis in (z, y, x)]
+        maps = np.einsum("za,cabd->czbd", weights[0], self._table)
+        maps = np.einsum("czyd,xd->czyx", np.matmul(weights[1], maps), weights[2], optimize=True)
+        maps = np.swapaxes(maps, 0, 1)
+        return np.ascontiguousarray(np.swapaxes(maps, -1, -2) if p.phase_axis == "x" else maps)
+
+
+@jax.jit
+def _with_noise(kspace: jax.Array, root: jax.Array, key: jax.Array) -> jax.Array:
+    white = jax.random.normal(key, kspace.shape, jnp.complex64)
+    return kspace + jnp.einsum("ij,jsk->isk", root, white, precision="highest")
