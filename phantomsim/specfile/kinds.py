@@ -40,7 +40,7 @@ def model(noun: str) -> Any:
     import pydantic
 
     models = tuple(load(where) for where in NOUNS[noun])
-    return models[0] if len(models) == 1 else Annotated[Union[models], pydantic.Field(discriminator="kind")]
+    return models[0] if len(models) == 1 else Annotated[Union[models], pydantic.Field(discriminator="kind")]  # noqa: UP007
 
 
 def schema(noun: str) -> dict[str, Any]:
