@@ -23,5 +23,5 @@ def command(folder: Path, frozen: Path | None) -> None:
 
     result = analyse_again(folder, frozen)
     for verdict in result.analysis.verdicts:
-        click.echo(f"{verdict.hypothesis}: {verdict.sentence}")
+        click.echo(f"{verdict.hypothesis}: {verdict.decision}. {verdict.reason}")
     click.echo(f"Report: {result.report}")

@@ -42,5 +42,5 @@ def command(
         result = run(spec, out, workers=workers, resume=resume, frozen=frozen, progress=progress)
     click.echo()
     for verdict in result.analysis.verdicts:
-        click.echo(f"{verdict.hypothesis}: {verdict.sentence}")
+        click.echo(f"{verdict.hypothesis}: {verdict.decision}. {verdict.reason}")
     click.echo(f"Report: {result.report}")

@@ -87,7 +87,7 @@ def run(
     _start(folder, trial, resume)
     done = folder.done()
     todo = [left for batch in plan.batches if (left := [p for p in batch if p not in done])]
-    count = workers or max(1, (os.process_cpu_count() if sys.version_info >= (3, 13) else len(os.sched_getaffinity(0))) // trial.run.threads)
+    count = workers or max(1, processors() // trial.run.threads)
     failed = []
     for notice in run_batches(folder.path, todo, count, trial.run.threads):
         if "error" in notice:
@@ -104,6 +104,11 @@ def run(
     folder.write_table("plan.csv", PLAN_COLUMNS, plan.rows(parts))
     analysis = finish(folder, trial, plan, parts, command=shlex.join(sys.argv), frozen=frozen)
     return Result(trial, folder.path, analysis)
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _folder(trial: Trial, out: Path | str | None, resume: bool) -> RunFolder:
@@ -142,3 +147,16 @@ def _start(folder: RunFolder, trial: Trial, resume: bool) -> None:
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise StoreError(f"{folder.path} exists and is not a run's folder; give another --out")
     folder.write_trial(trial)
+
+
+def analyse_again(path: Path, frozen: Path | None = None) -> Result:
+    """Analyse a finished run once more and write its tables and report again.
+
+    Raises:
+        StoreError, TrialError: it is not the folder of a run, or not all patients are done.
+    """
+    folder = RunFolder(path)
+    trial = folder.trial()
+    plan = make_plan(trial)
+    command = shlex.join(sys.argv)
+    return Result(trial, path, finish(folder, trial, plan, folder.done(), command=command, frozen=frozen))

@@ -1,0 +1,166 @@
+"""From a finished trial to what its report shows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from phantomsim.algorithms.run import title
+from phantomsim.spec import canonical, digest
+from phantomsim.trials.plan import Plan
+from phantomsim.trials.report.data import (
+    ArmFacts,
+    ExampleSlice,
+    Failure,
+    ReaderFacts,
+    Refusal,
+    ReportData,
+    ScoreSet,
+)
+from phantomsim.trials.spec import Arm, Trial
+from phantomsim.trials.statistics.analyse import Analysis
+
+Parts = Sequence[Mapping[str, Any]]
+
+
+def assemble(
+    trial: Trial,
+    plan: Plan,
+    parts: Parts,
+    rows: Sequence[Mapping[str, Any]],
+    analysis: Analysis,
+    pictures: Mapping[int, Mapping[str, np.ndarray]],
+    provenance: Mapping[str, Any],
+    departures: Sequence[str] = (),
+    frozen: str = "",
+) -> ReportData:
+    """Gather what `render` needs; see `ReportData`."""
+    return ReportData(
+        name=trial.name,
+        title=trial.title or trial.name,
+        description=trial.description,
+        verdicts=analysis.verdicts,
+        estimates=analysis.estimates,
+        endpoints=trial.endpoints,
+        arms=[_arm(arm, parts) for arm in trial.arms],
+        readers=[ReaderFacts(r.name, r.kind, r.model_dump(exclude={"name", "kind"})) for r in trial.readers],
+        scores=[_scores(rows, reader.name, arm.name) for reader in trial.readers for arm in trial.arms],
+        examples=_examples(trial, parts, pictures),
+        failures=_failures(rows),
+        refusals=_refusals(parts),
+        frozen=digest(trial) if frozen and not departures else frozen,
+        departures=departures,
+        plan={
+            "patients": len(plan.subjects),
+            "source subjects": len(set(plan.subjects)),
+            "cases": plan.cases,
+            "batches": len(plan.batches),
+        },
+        population=_population(trial, parts),
+        provenance={k: v for k, v in provenance.items() if k != "command"},
+        command=str(provenance.get("command", "")),
+        reproduce="phantomsim run trial.json --out again",
+        specification=canonical(trial),
+    )
+
+
+def _arm(arm: Arm, parts: Parts) -> ArmFacts:
+    dose = next((part["dose"][arm.name] for part in parts if part["dose"]), {})
+    return ArmFacts(
+        name=arm.name,
+        scanner=arm.scanner.name,
+        protocol=_short(arm.protocol.model_dump()),
+        reconstruction=_short(arm.reconstruction.model_dump()),
+        algorithm=title(arm.algorithm),
+        dose=dose,
+    )
+
+
+def _short(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None and not isinstance(v, dict))
+
+
+def _scores(rows: Sequence[Mapping[str, Any]], reader: str, arm: str) -> ScoreSet:
+    mine = [r for r in rows if r["reader"] == reader and r["arm"] == arm]
+    return ScoreSet(
+        reader, arm, np.array([r.get("score", math.nan) for r in mine]), np.array([bool(r["present"]) for r in mine])
+    )
+
+
+def _examples(
+    trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np.ndarray]]
+) -> list[ExampleSlice]:
+    """Slices of the first patients, with the lesion, in every arm; all arms of one unit share a window."""
+    slices = []
+    present = 1 if trial.population.lesions else 0
+    for patient, arrays in sorted(pictures.items()):
+        first = [arrays[f"image-{n}-{present}"] for n, arm in enumerate(trial.arms) if f"image-{n}-{present}" in arrays]
+        lesion = next(iter(parts[patient]["lesions"]), None)
+        note = f"{lesion['volume_mL']:.2g} mL in {lesion['host']}" if lesion else ""
+        for n, arm in enumerate(trial.arms):
+            name = f"{n}-{present}"
+            if f"image-{name}" not in arrays:
+                continue
+            fraction = arrays[f"lesion-{name}"]
+            slices.append(
+                ExampleSlice(
+                    patient=patient,
+                    arm=arm.name,
+                    image=arrays[f"image-{name}"],
+                    lesion=fraction if fraction.max() > 0 else None,
+                    spacing_mm=tuple(arrays[f"spacing-{name}"].tolist()),
+                    window=_window(first, arm),
+                    unit="HU" if arm.scanner.kind == "ct" else "1",
+                    present=bool(present),
+                    note=note,
+                )
+            )
+    return slices
+
+
+def _window(images: Sequence[np.ndarray], arm: Arm) -> tuple[float, float]:
+    """Black and white: 160 HU about the soft tissue's median for CT, up to the 99.5th percentile for MR."""
+    values = images[0]
+    if arm.scanner.kind != "ct":
+        return 0.0, float(np.percentile(values, 99.5))
+    soft = values[(values > -30) & (values < 120)]
+    middle = round(float(np.median(soft)), -1) if soft.size else 40.0
+    return middle - 80.0, middle + 80.0
+
+
+def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Failure]:
+    """Failed readings, those of one patient, arm and message told as one."""
+    failed = Counter(
+        (str(r["patient"]), r["arm"], r["reader"], r["message"]) for r in rows if r["status"] != "ok"
+    )
+    return [Failure(*key, count=count) for key, count in failed.items()]
+
+
+def _refusals(parts: Parts) -> list[Refusal]:
+    return [
+        Refusal(str(part["patient"]), _count(part["refused"]), bool(part["lesions"]), _reasons(part["refused"]))
+        for part in parts
+        if _count(part["refused"])
+    ]
+
+
+def _count(refused: Any) -> int:
+    return sum(refused.values()) if isinstance(refused, dict) else int(refused)
+
+
+def _reasons(refused: Any) -> str:
+    return ", ".join(f"{why}: {n}" for why, n in refused.items() if n) if isinstance(refused, dict) else ""
+
+
+def _population(trial: Trial, parts: Parts) -> dict[str, Any]:
+    lesions = [lesion for part in parts for lesion in part["lesions"]]
+    facts: dict[str, Any] = {"generator": trial.population.generator.name or trial.population.generator.kind}
+    if lesions:
+        volumes = np.array([lesion["volume_mL"] for lesion in lesions])
+        facts["lesions"] = f"{lesions[0]['tissue']} in {lesions[0]['host']}"
+        facts["lesion volume"] = f"{volumes.min():.3g} to {volumes.max():.3g} mL, median {np.median(volumes):.3g} mL"
+    return facts
