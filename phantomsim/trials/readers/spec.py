@@ -19,6 +19,10 @@ class _Reader(Spec):
     trained: ClassVar[bool] = False
     """Whether the score of a case needs other cases (cross-fitting)."""
 
+    def reads(self, present: bool) -> bool:
+        """Whether a case with (without) its lesion gets a score; one that does not has no row in the results."""
+        return True
+
     @model_validator(mode="before")
     @classmethod
     def _named_by_kind(cls, data: Any) -> Any:
@@ -132,6 +136,10 @@ class RMSE(_Reader):
     where: Literal["image", "body", "lesion"] = "image"
     body_above: float = -500.0
 
+    def reads(self, present: bool) -> bool:
+        """All cases; within the lesion, only those that hold it."""
+        return present or self.where != "lesion"
+
 
 class Bias(_Reader):
     """Mean difference from the noise-free image within the lesion; 0 is best.
@@ -142,6 +150,10 @@ class Bias(_Reader):
 
     kind: Literal["bias"] = "bias"
     absolute: bool = False
+
+    def reads(self, present: bool) -> bool:
+        """Only cases that hold the lesion."""
+        return present
 
 
 class CNR(_Reader):
@@ -156,6 +168,10 @@ class CNR(_Reader):
     gap_mm: float = Field(default=1.0, ge=0.0)
     ring_mm: float = Field(default=5.0, gt=0.0)
 
+    def reads(self, present: bool) -> bool:
+        """Only cases that hold the lesion."""
+        return present
+
 
 class LesionVolume(_Reader):
     """Error of the lesion's volume in the algorithm's mask, or in a half-contrast segmentation of its image.
@@ -169,5 +185,16 @@ class LesionVolume(_Reader):
     measure: Literal["absolute-percent", "signed-percent", "absolute-mL", "signed-mL"] = "absolute-percent"
     reach_mm: float = Field(default=10.0, gt=0.0)
 
+    def reads(self, present: bool) -> bool:
+        """Only cases that hold the lesion."""
+        return present
 
-Reader = Annotated[NPW | CHO | RMSE | Bias | CNR | LesionVolume, Field(discriminator="kind")]
+
+class AlgorithmScore(_Reader):
+    """The score that the algorithm itself gives, for algorithms that detect or classify."""
+
+    kind: Literal["algorithm-score"] = "algorithm-score"
+    needs_lesion: ClassVar[bool] = False
+
+
+Reader = Annotated[NPW | CHO | RMSE | Bias | CNR | LesionVolume | AlgorithmScore, Field(discriminator="kind")]

@@ -9,10 +9,11 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-def _share_below(scores: Floats, others: Floats) -> Floats:
+def _number_below(scores: Floats, others: Floats) -> Floats:
     """For each score, the number of `others` below it, ties counting half; O(n log n)."""
     ordered = np.sort(others)
-    return 0.5 * (np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right"))
+    twice = np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right")
+    return 0.5 * twice.astype(np.float64)
 
 
 def placements(
@@ -34,8 +35,8 @@ def placements(
     x, y = present[~lost[0]], absent[~lost[1]]
     of_present = np.full(len(present), float(worst))
     of_absent = np.full(len(absent), float(worst))
-    of_present[~lost[0]] = (_share_below(x, y) + worst * lost[1].sum()) / len(absent)
-    of_absent[~lost[1]] = (_share_below(-y, -x) + worst * lost[0].sum()) / len(present)
+    of_present[~lost[0]] = (_number_below(x, y) + worst * lost[1].sum()) / len(absent)
+    of_absent[~lost[1]] = (_number_below(-y, -x) + worst * lost[0].sum()) / len(present)
     return of_present, of_absent
 
 

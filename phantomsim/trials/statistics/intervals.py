@@ -21,7 +21,8 @@ def mean_interval(estimates: Estimates, arm: int, alpha: float = 0.05) -> tuple[
 def auc_interval(estimates: Estimates, arm: int, alpha: float = 0.05) -> tuple[float, float]:
     """Interval of level 1 - alpha on the logit scale, which keeps it within 0 .. 1.
 
-    Logit transformation as in Pepe 2003 (The Statistical Evaluation of Medical Tests, section 5.2.3), here with Student's t.
+    Logit transformation as in Pepe 2003 (The Statistical Evaluation of Medical Tests for Classification and
+    Prediction, chapter 5), here with Student's t.
     An AUC of exactly 1 (or 0) has no variance estimate: the interval then comes from disjoint pairs of cases
     of different clusters, p of which were all ranked right: alpha/2 = lower^p (Clopper and Pearson 1934,
     doi:10.1093/biomet/26.4.404). Where nothing varies otherwise, nothing is known: 0 .. 1.
