@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from phantomsim.cli.options import sets
+
 EPILOG = """\b
 Examples:
   phantomsim plan quickstart
@@ -15,7 +17,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("trial")
 @click.option("--patients", type=click.IntRange(1), help="Number of patients, instead of the file's.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a value of the file; may be repeated.")
+@sets
 @click.option("--auc", type=click.FloatRange(0.5, 0.999), default=0.8, show_default=True, help="AUC that is guessed.")
 @click.option(
     "--correlation",

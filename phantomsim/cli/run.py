@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from phantomsim.cli.options import sets
+
 EPILOG = """\b
 Examples:
   phantomsim run trials/quickstart.toml
@@ -18,7 +20,7 @@ Examples:
 @click.option("--patients", type=click.IntRange(1), help="Number of patients, instead of the file's.")
 @click.option("--workers", type=click.IntRange(1), help="Worker processes; results do not depend on it.")
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a value of the file; may be repeated.")
+@sets
 @click.option(
     "--frozen",
     type=click.Path(path_type=Path, dir_okay=False),

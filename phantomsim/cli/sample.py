@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from phantomsim.cli.options import sets
+
 EPILOG = """\b
 Examples:
   phantomsim sample abdomen-procedural -n 4 --seed 7 --out phantoms
@@ -18,7 +20,7 @@ Examples:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
 @click.option("--format", "form", type=click.Choice(["zarr", "nifti"]), default="zarr", show_default=True)
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Change a value of the generator's file.")
+@sets
 def command(
     generator: str, patients: int, first: int, seed: int, out: Path, form: str, sets: tuple[str, ...]
 ) -> None:

@@ -1,0 +1,37 @@
+"""What people import: the whole command line in Python, a few names."""
+
+from phantomsim.catalogue import names as catalogue
+from phantomsim.generators.generate import generate
+from phantomsim.generators.spec import Generator
+from phantomsim.spec import check, read
+from phantomsim.trials.case import Case, Imaging, simulate_case
+from phantomsim.trials.plan import make_plan
+from phantomsim.trials.population import make_patient
+from phantomsim.trials.run import Result, analyse_again, load_trial, run
+from phantomsim.trials.sample import sample
+from phantomsim.trials.scan import make_arm, scan, scan_phantom
+from phantomsim.trials.spec import Trial
+from phantomsim.validate import measure as validate
+
+__all__ = [
+    "Case",
+    "Generator",
+    "Imaging",
+    "Result",
+    "Trial",
+    "analyse_again",
+    "catalogue",
+    "check",
+    "generate",
+    "load_trial",
+    "make_arm",
+    "make_patient",
+    "make_plan",
+    "read",
+    "run",
+    "sample",
+    "scan",
+    "scan_phantom",
+    "simulate_case",
+    "validate",
+]

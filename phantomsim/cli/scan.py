@@ -1,0 +1,42 @@
+"""phantomsim scan"""
+
+from pathlib import Path
+
+import click
+
+from phantomsim.cli.options import sets
+
+EPILOG = """\b
+Examples:
+  phantomsim scan phantoms/patient-000000.ome.zarr ct-64 --out ct
+  phantomsim scan phantoms/patient-000000.ome.zarr ct-64 --protocol head --set protocol.mAs=40 --format dicom --out ct
+  phantomsim scan phantoms/patient-000000.ome.zarr mr-3t --set algorithm=gaussian --out mr
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("phantom", type=click.Path(path_type=Path))
+@click.argument("scanner")
+@click.option("--protocol", help="Name in the scanner's file.  [default: its first]")
+@click.option("--reconstruction", help="Name in the scanner's file.  [default: that of the protocol's name, or the first]")
+@sets
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
+@click.option("--format", "form", type=click.Choice(["zarr", "nifti", "dicom"]), default="zarr", show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the noise.")
+def command(
+    phantom: Path,
+    scanner: str,
+    protocol: str | None,
+    reconstruction: str | None,
+    sets: tuple[str, ...],
+    out: Path,
+    form: str,
+    seed: int,
+) -> None:
+    """Image the PHANTOM's store with SCANNER (a file or a catalogue name)."""
+    from phantomsim.trials.scan import make_arm, scan
+
+    arm = make_arm(scanner, protocol, reconstruction, sets)
+    picture = scan(phantom, arm, out, form, seed)
+    click.echo(f"Scan: {out}")
+    click.echo(f"Picture: {picture}")
