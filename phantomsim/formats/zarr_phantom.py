@@ -1,0 +1,126 @@
+"""Phantoms as OME-Zarr 0.5: density as the image, tissues and lesion truth as its label maps."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+
+from phantomsim.errors import FormatError
+from phantomsim.formats import ome
+from phantomsim.formats.zarr_bounds import MAX_BYTES, load, open_store
+from phantomsim.formats.zarr_write import as_labels, finite, put, put_labels, write_store
+from phantomsim.grid import Grid
+from phantomsim.phantom import Facts, Lesion, Overlay, Phantom
+
+
+def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bool = False) -> None:
+    """Write a phantom with all that belongs to it; `read_phantom` gives an equal one.
+
+    The relative density is the image; `labels/tissue` is the label map with names and colours, `labels/lesion` the
+    truth: n where lesion n fills half of a voxel or more, whether present or not.
+
+    Raises:
+        FormatError: values that are not finite, or facts that JSON cannot hold.
+        StoreError: the folder holds files already, or the disk refuses.
+    """
+    lesions = [s.overlay for s in phantom.lesions]
+
+    def fill(root: zarr.Group) -> dict[str, Any]:
+        density = np.asarray(phantom.density, np.float32)
+        put(root, "0", finite(np.broadcast_to(density, phantom.grid.shape), path), "zyx")
+        names = {i: {"name": t} for i, t in enumerate(phantom.tissues)}
+        truth = {i: {"name": f"lesion {i}", **_about(s)} for i, s in enumerate(phantom.lesions, 1)}
+        tissue, lesion = as_labels(phantom.label, phantom.grid, "tissue"), _truth(phantom)
+        put_labels(root, phantom.grid, {"tissue": (tissue, names), "lesion": (lesion, truth)})
+        _put_overlays(root, "overlays", phantom.overlays)
+        _put_overlays(root, "lesions", lesions)
+        root.attrs["ome"] = ome.image(phantom.grid, "relative density", (0.0, 2.0))
+        return {
+            "direction": phantom.grid.direction,
+            "tissues": phantom.tissues,
+            "density": float(density) if density.ndim == 0 else None,
+            "overlays": [_box(o) for o in phantom.overlays],
+            "lesions": [_about(s) | _box(s.overlay) for s in phantom.lesions],
+            "subject": phantom.facts.subject,
+            "covariates": phantom.facts.covariates,
+            "provenance": phantom.facts.provenance,
+        }
+
+    write_store(path, "phantom", fill, replace)
+
+
+def read_phantom(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Phantom:
+    """Read a phantom that `write_phantom` wrote.
+
+    Raises:
+        FormatError: not a phantom, damaged, too large, or a label without a tissue.
+        StoreError: parts of it are missing.
+    """
+    root, own = open_store(path, "phantom")
+    label = load(root, "labels/tissue/0", ndim=3, kinds="ui", max_bytes=max_bytes)
+    _, grid = ome.grid_of(root.attrs.get("ome"), label.shape, own.get("direction"), str(path))
+    try:
+        tissues = tuple(map(str, own["tissues"]))
+        density = own["density"]
+        if density is None:
+            density = finite(load(root, "0", ndim=3, kinds="f", max_bytes=max_bytes), path)
+        overlays = tuple(_overlay(root, f"overlays/{i}", o, grid, tissues) for i, o in enumerate(own["overlays"]))
+        lesions = tuple(_lesion(root, f"lesions/{i}", s, grid, tissues) for i, s in enumerate(own["lesions"]))
+        facts = Facts(str(own["subject"]), dict(own["covariates"]), dict(own["provenance"]))
+    except (KeyError, TypeError, ValueError) as e:
+        raise FormatError(f"{path}: the phantom's attributes are damaged ({e!r}). Copy it again") from e
+    if int(label.max(initial=0)) >= len(tissues):
+        raise FormatError(f"{path}: label {label.max()} has no tissue; there are {len(tissues)}: {', '.join(tissues)}")
+    return Phantom(grid, label, density, overlays, lesions, tissues, facts)
+
+
+def _put_overlays(root: zarr.Group, name: str, overlays: tuple[Overlay, ...] | list[Overlay]) -> None:
+    group = root.create_group(name)
+    for i, overlay in enumerate(overlays):
+        put(group, str(i), finite(np.asarray(overlay.fraction, np.float32), name), "zyx")
+
+
+def _truth(phantom: Phantom) -> np.ndarray:
+    """n where lesion n fills half of a voxel or more."""
+    out = np.zeros(phantom.grid.shape, np.uint8 if len(phantom.lesions) < 256 else np.uint16)
+    for i, lesion in enumerate(phantom.lesions, 1):
+        fraction = np.asarray(lesion.overlay.fraction)
+        box = tuple(slice(int(s), int(s) + n) for s, n in zip(lesion.overlay.start, fraction.shape))
+        out[box] = np.where(fraction >= 0.5, i, out[box])
+    return out
+
+
+def _about(lesion: Lesion) -> dict[str, Any]:
+    centre = [float(v) for v in lesion.centre_mm]
+    numbers = {"centre_mm": centre, "volume_mL": float(lesion.volume_mL), "present": float(lesion.present)}
+    return numbers | {"kind": lesion.kind, "host": lesion.host, "tissue": lesion.tissue}
+
+
+def _box(overlay: Overlay) -> dict[str, Any]:
+    return {"tissue_index": int(overlay.tissue), "start": [int(s) for s in overlay.start]}
+
+
+def _overlay(root: zarr.Group, name: str, about: Mapping[str, Any], grid: Grid, tissues: tuple[str, ...]) -> Overlay:
+    fraction = load(root, name, ndim=3, kinds="f", max_bytes=4 * math.prod(grid.shape))
+    z, y, x = (int(s) for s in about["start"])
+    index = int(about["tissue_index"])
+    inside = all(s >= 0 and s + n <= m for s, n, m in zip((z, y, x), fraction.shape, grid.shape))
+    if not inside or not 0 <= index < len(tissues) or not (fraction >= 0).all() or not (fraction <= 1).all():
+        raise FormatError(
+            f"{root.store_path}/{name}: a box at {[z, y, x]} of shape {fraction.shape}, tissue {index} and fractions "
+            f"{fraction.min(initial=0)}..{fraction.max(initial=0)}; must lie in the grid {grid.shape}, be one of "
+            f"{len(tissues)} tissues, and from 0 to 1"
+        )
+    return Overlay(index, fraction, (z, y, x))
+
+
+def _lesion(root: zarr.Group, name: str, about: Mapping[str, Any], grid: Grid, tissues: tuple[str, ...]) -> Lesion:
+    x, y, z = (float(v) for v in about["centre_mm"])
+    overlay = _overlay(root, name, about, grid, tissues)
+    volume, present = float(about["volume_mL"]), float(about["present"])
+    return Lesion(overlay, (x, y, z), volume, present, str(about["kind"]), str(about["host"]), str(about["tissue"]))
