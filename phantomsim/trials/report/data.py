@@ -57,7 +57,7 @@ class ExampleSlice:
     """One slice of one patient in one arm.
 
     Attributes:
-        image: what the algorithm gave (or the reconstruction), [y, x], y towards anterior, x towards the patient's right.
+        image: the algorithm's image (or the reconstruction), [y, x], y towards anterior, x towards the right side.
         lesion: volume fraction of the lesion [y, x]; None where the patient has none.
         spacing_mm: distance of pixel centres along y, x [mm].
         window: values shown as black and white.
