@@ -1,6 +1,5 @@
 """What people import: the whole command line in Python, a few names."""
 
-from phantomsim.catalogue import names as catalogue
 from phantomsim.generators.generate import generate
 from phantomsim.generators.spec import Generator
 from phantomsim.spec import check, read
@@ -11,7 +10,6 @@ from phantomsim.trials.run import Result, analyse_again, load_trial, run
 from phantomsim.trials.sample import sample
 from phantomsim.trials.scan import make_arm, scan, scan_phantom
 from phantomsim.trials.spec import Trial
-from phantomsim.validate import measure as validate
 
 __all__ = [
     "Case",
@@ -20,7 +18,6 @@ __all__ = [
     "Result",
     "Trial",
     "analyse_again",
-    "catalogue",
     "check",
     "generate",
     "load_trial",
@@ -33,5 +30,4 @@ __all__ = [
     "scan",
     "scan_phantom",
     "simulate_case",
-    "validate",
 ]
