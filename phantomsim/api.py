@@ -1,4 +1,4 @@
-"""What people import: the whole command line in Python, a few names."""
+"""What people import: the whole command line in Python, a few names; all are found on `phantomsim` itself."""
 
 from phantomsim.generators.generate import generate
 from phantomsim.generators.spec import Generator
@@ -9,9 +9,10 @@ from phantomsim.trials.population import make_patient
 from phantomsim.trials.run import Result, analyse_again, load_trial, run
 from phantomsim.trials.sample import sample
 from phantomsim.trials.scan import make_arm, scan, scan_phantom
-from phantomsim.trials.spec import Trial
+from phantomsim.trials.spec import Arm, Trial
 
 __all__ = [
+    "Arm",
     "Case",
     "Generator",
     "Imaging",
