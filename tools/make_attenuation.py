@@ -1,9 +1,9 @@
 """Compute phantomsim/materials/tables/attenuation.safetensors once from xraylib (`pip install -e ".[tables]"`).
 
 Why a table and not xraylib at run time: no native dependency, no 0.4 s of import, the same numbers everywhere.
-xraylib (T. Schoonjans et al., Spectrochim. Acta B 66 (2011) 776, doi:10.1016/j.sab.2011.09.011; BSD) gives the
-cross sections of Elam et al. and of EPDL97. `CS_Photo`, `CS_Rayl`, `CS_Compt` (and their sum `CS_Total`) are used, not the Kissel
-variants, which differ by tens of percent at 30 keV for some elements and raise errors for others.
+xraylib (T. Schoonjans et al., Spectrochim. Acta B 66 (2011) 776, doi:10.1016/j.sab.2011.09.011; BSD) gives them.
+`CS_Photo`, `CS_Rayl`, `CS_Compt` (whose sum is `CS_Total`) are used, not the Kissel variants, which differ by tens of
+percent at 30 keV for some elements and raise errors for others.
 Energies: a common logarithmic grid and, on both sides of every absorption edge, two more nodes, so that
 interpolation never crosses an edge.
 """
@@ -49,8 +49,8 @@ def nodes(z: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Write energies, partial mass attenuation and energy absorption [cm^2/g] of all elements, end to end."""
-    energy, photo, coherent, incoherent, absorbed, count = [], [], [], [], [], []
+    """Write energies, partial mass attenuation coefficients [cm^2/g] and densities of all elements, end to end."""
+    energy, photo, coherent, incoherent, count = [], [], [], [], []
     for z in ELEMENTS:
         grid = nodes(z)
         count.append(len(grid))
@@ -58,18 +58,16 @@ def main() -> None:
         photo.append([xraylib.CS_Photo(z, float(e)) for e in grid])
         coherent.append([xraylib.CS_Rayl(z, float(e)) for e in grid])
         incoherent.append([xraylib.CS_Compt(z, float(e)) for e in grid])
-        absorbed.append([xraylib.CS_Energy(z, float(e)) for e in grid])
     arrays = {
         "energy_keV": np.concatenate(energy).astype(np.float64),
         "photoelectric_cm2_per_g": np.concatenate(photo).astype(np.float32),
         "coherent_cm2_per_g": np.concatenate(coherent).astype(np.float32),
         "incoherent_cm2_per_g": np.concatenate(incoherent).astype(np.float32),
-        "absorption_cm2_per_g": np.concatenate(absorbed).astype(np.float32),
         "nodes_of_element": np.array(count, np.int32),
         "density_g_per_cm3": np.array([xraylib.ElementDensity(z) for z in ELEMENTS], np.float64),
     }
     note = {
-        "source": f"xraylib {xraylib.__version__}, CS_Photo, CS_Rayl, CS_Compt, CS_Energy",
+        "source": f"xraylib {xraylib.__version__}, CS_Photo, CS_Rayl, CS_Compt",
         "tool": "tools/make_attenuation.py",
     }
     save_file(arrays, OUT, metadata=note)

@@ -1,4 +1,4 @@
-"""Compute phantomsim/materials/tables/spectra.safetensors once from SpekPy (`pip install -e ".[tables]"`), some minutes.
+"""Compute phantomsim/materials/tables/spectra.safetensors once from SpekPy (`pip install -e ".[tables]"`).
 
 SpekPy 2 (G. Poludniowski et al., Med. Phys. 48 (2021) 3630, doi:10.1002/mp.14945; MIT), its default "casim" physics:
 Monte Carlo electron transport in a tungsten target, bremsstrahlung and characteristic lines, self-filtration by the

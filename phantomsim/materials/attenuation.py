@@ -19,12 +19,14 @@ from phantomsim.materials.tissues import Tissue, table
 FILE = Path(__file__).parent / "tables" / "attenuation.safetensors"
 LOW_KEV, HIGH_KEV = 1.0, 500.0
 MM_PER_CM = 10.0
-SYMBOLS = (
+ELECTRON_KEV = 510.99895  # rest energy, CODATA 2018
+_NAMES = (
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb "
     "Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au "
     "Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U"
-).split()
-Process = Literal["total", "photoelectric", "coherent", "incoherent", "absorption"]
+)
+SYMBOLS = tuple(_NAMES.split())  # index + 1 is the atomic number
+Process = Literal["total", "photoelectric", "coherent", "incoherent", "transfer"]
 INTERACTIONS: tuple[Process, ...] = ("photoelectric", "coherent", "incoherent")
 
 
@@ -62,8 +64,8 @@ def mass_attenuation(
     Args:
         composition: mass fraction by element symbol.
         energy_keV: photon energies from 1 to 500 [N].
-        process: "total" (photoelectric + coherent + incoherent), one of these, or "absorption" (energy absorption,
-            mu_en / rho, which turns fluence into air kerma).
+        process: "total" (photoelectric + coherent + incoherent), one of these, or "transfer": the energy given to
+            electrons, which turns fluence into kerma; fluorescence is left out, so for light elements only.
     Returns:
         float64 [N] [cm^2/g].
     Raises:
@@ -72,12 +74,22 @@ def mass_attenuation(
     energy = np.asarray(energy_keV, float)
     if energy.size and not (energy.min() >= LOW_KEV and energy.max() <= HIGH_KEV):
         raise TissueError(f"energies must lie from {LOW_KEV:g} to {HIGH_KEV:g} keV; got {energy.min()}..{energy.max()}")
-    log_energy = np.log(energy)
+    if process == "transfer":
+        incoherent = mass_attenuation(composition, energy, "incoherent")
+        return mass_attenuation(composition, energy, "photoelectric") + incoherent * recoil_fraction(energy)
     total = np.zeros_like(energy)
     for symbol, fraction in composition.items():
         for part in INTERACTIONS if process == "total" else (process,):
-            total += fraction * np.exp(np.interp(log_energy, *_element(symbol, part)))
+            total += fraction * np.exp(np.interp(np.log(energy), *_element(symbol, part)))
     return total
+
+
+def recoil_fraction(energy_keV: np.ndarray) -> np.ndarray:
+    """Mean share of a photon's energy that incoherent scatter gives to the electron (Klein and Nishina 1929) [N]."""
+    cosine, weight = np.polynomial.legendre.leggauss(64)
+    kept = 1 / (1 + np.asarray(energy_keV, float)[..., None] / ELECTRON_KEV * (1 - cosine))
+    section = weight * kept**2 * (kept + 1 / kept - 1 + cosine**2)
+    return ((1 - kept) * section).sum(-1) / section.sum(-1)
 
 
 def attenuation_matrix(names: Sequence[str | Tissue], energy_keV: np.typing.ArrayLike) -> np.ndarray:

@@ -1,5 +1,6 @@
-"""Attenuation of many tissues as sums of few basis materials (Alvarez and Macovski 1976, doi:10.1088/0031-9155/21/5/002).
+"""Attenuation of many tissues as sums of few basis materials.
 
+After Alvarez and Macovski 1976, doi:10.1088/0031-9155/21/5/002.
 Line integrals of the basis volumes are then enough for every energy.
 """
 

@@ -57,16 +57,20 @@ class Spectrum:
 
     @property
     def air_kerma_mGy_per_mAs(self) -> float:
-        """Air kerma free in air, 1 m from the focus [mGy/mAs] (charged-particle equilibrium; radiative losses none)."""
-        absorbed = mass_attenuation(table()["air"].composition, self.energy_keV, "absorption")
-        return float((self.photons_per_mAs_per_mm2_at_1m * self.energy_keV) @ absorbed) * KEV_CM2_PER_G_MM2_TO_MGY
+        """Air kerma free in air, 1 m from the focus [mGy/mAs]."""
+        return float(self._kerma().sum())
 
     def half_value_layer_mm(self, material: str = "Al") -> float:
         """First half-value layer of air kerma, narrow beam [mm]."""
         from scipy.optimize import brentq
 
-        half = self.air_kerma_mGy_per_mAs / 2
-        return brentq(lambda d: self.filtered(material, d).air_kerma_mGy_per_mAs - half, 0.0, MAX_HVL_MM)
+        share, mu = self._kerma() / self._kerma().sum(), filter_attenuation_per_mm(material, self.energy_keV)
+        return float(brentq(lambda d: share @ np.exp(-mu * d) - 0.5, 0.0, MAX_HVL_MM))
+
+    def _kerma(self) -> np.ndarray:
+        """Air kerma of each bin [mGy/mAs]."""
+        transfer = mass_attenuation(table()["air"].composition, self.energy_keV, "transfer")
+        return self.photons_per_mAs_per_mm2_at_1m * self.energy_keV * transfer * KEV_CM2_PER_G_MM2_TO_MGY
 
 
 def filter_attenuation_per_mm(material: str | Tissue, energy_keV: np.ndarray) -> np.ndarray:
