@@ -107,7 +107,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that looks most like `name`; None if none does."""
     by_lower = {k.lower(): k for k in known}
     found = difflib.get_close_matches(name.lower(), by_lower, 1, 0.6)
-    found = found or [k for k in by_lower if len(name) > 2 and name.lower() in k][:1]
+    found = found or [k for k in by_lower if len(name) > 1 and name.lower() in k][:1]
     return by_lower[found[0]] if found else None
 
 

@@ -58,23 +58,21 @@ def explain(error: pydantic.ValidationError, root: Node, type_: Type, broken: Se
         single += kept
         if not kept:
             problems.append(_wrong_union(root, type_, path))
-    problems += [_line(e, s) for e, s in single if not _told(e, s, single)]
+    wrong = {*broken, *(s.path for _, s in single)}
+    problems += [_line(e, s) for e, s in single if not _told(e, s, single, wrong)]
     return list(dict.fromkeys(problems))
 
 
-def _told(error: Any, site: Site, others: list[tuple[Any, Site]]) -> bool:
+def _told(error: Any, site: Site, others: list[tuple[Any, Site]], wrong: Set[Steps]) -> bool:
     """Whether another error says it: a misspelt key is not missing too, wrong items are not also too few."""
     if error["type"] == "missing":
         return any(e["type"] == "extra_forbidden" and _instead(s) == site.path for e, s in others)
-    return error["type"] == "too_short" and any(len(s.path) > len(site.path) == _common(s, site) for _, s in others)
+    below = [path for path in wrong if len(path) > len(site.path) and path[: len(site.path)] == site.path]
+    return error["type"] == "too_short" and bool(below)
 
 
 def _instead(site: Site) -> Steps:
     return (*site.path[:-1], _meant(site)[0] or "")
-
-
-def _common(a: Site, b: Site) -> int:
-    return next((n for n, (x, y) in enumerate(zip(a.path, b.path)) if x != y), min(len(a.path), len(b.path)))
 
 
 def locate(loc: Steps, root: Node, type_: Type) -> Site:

@@ -14,6 +14,9 @@ KINDS = {
     "mr": "phantomsim.scanners.mr.spec:MRScanner",
 }
 
+#: Files without `kind` that are parts of others, known by keys that only they have.
+PARTS = {frozenset({"tissues", "ids"}): "phantomsim.generators.labels_spec:LabelTable"}
+
 #: Noun -> the models (a union where there are several) whose schema it has.
 NOUNS = {
     "trial": ("phantomsim.trials.spec:Trial",),
@@ -21,6 +24,7 @@ NOUNS = {
     "scanner": (KINDS["ct"], KINDS["mr"]),
     "ct-scanner": (KINDS["ct"],),
     "mr-scanner": (KINDS["mr"],),
+    "labels": tuple(PARTS.values()),
     "lesions": ("phantomsim.generators.lesions.spec:Lesions",),
     "algorithm": ("phantomsim.algorithms.spec:Algorithm",),
     "reader": ("phantomsim.trials.readers.spec:Reader",),

@@ -60,6 +60,9 @@ def _document(source: str | Path, folder: str | None) -> Node:
 def _where(node: Node) -> str:
     """Where the model of a document is, by its `kind` or that of its base."""
     kind = _kind(node)
+    part = next((where for keys, where in kinds.PARTS.items() if keys <= set(node.value)), None)
+    if kind is None and part:
+        return part
     if kind is None:
         allowed = ", ".join(map(quote, kinds.KINDS))
         raise SpecError(node.at.problem(f'missing key "kind", which says what the file is: one of {allowed}'))
@@ -81,8 +84,8 @@ def _kind(node: Node) -> Node | None:
 
 def _checked(node: Node, model: Any, folder: str | None, changes: Sequence[str]) -> Any:
     type_ = types.of(model)
-    if folder and not (type_.model and "base" in types.fields(type_.model)):
-        node = resolve.expand(node, folder)
+    if not (type_.model and "base" in types.fields(type_.model)):
+        node = resolve.expand(node, folder or catalogue.FOLDERS[-1])
     node, told = _changed(node, changes)
     resolver = resolve.Resolver()
     node = resolver.resolve(node, type_)

@@ -1,0 +1,90 @@
+"""check, schema and catalogue from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from phantomsim.cli.main import main
+from phantomsim.specfile.kinds import NOUNS
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(main, args)
+
+
+@pytest.fixture
+def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A user's own copy of the quickstart, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    assert run("catalogue", "copy", "quickstart", "my.toml").exit_code == 0
+    return (tmp_path / "my.toml").read_text()
+
+
+def test_check_answers_right_files_with_zero(trial: str) -> None:
+    result = run("check", "my.toml", "quickstart")
+    assert (result.exit_code, result.stdout) == (0, "my.toml: ok\nquickstart: ok\n")
+
+
+def test_check_tells_all_mistakes_of_a_trial_and_exits_with_two(trial: str) -> None:
+    Path("my.toml").write_text(trial.replace("seed =", "sed =").replace("[population]", "[population]\npatient = 3\n"))
+    result = run("check", "my.toml", "--set", "arms.0.scanner=ct-nine")
+    assert result.exit_code == 2
+    assert 'sed: unknown key; did you mean "seed"?' in result.stderr
+    assert 'population.patient: unknown key; did you mean "patients"?' in result.stderr
+    assert 'no scanner "ct-nine"' in result.stderr
+    assert result.stdout == "my.toml: 3 problems\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name = 1\n", 'x.toml:1:1: missing key "kind", which says what the file is: one of "trial", '),
+        ('kind = "trail"\n', 'x.toml:1:8: kind: is "trail"; must be one of '),
+        ("kind = \n", "x.toml:1:8: not TOML: Invalid value"),
+    ],
+)
+def test_check_tells_what_is_no_specification(
+    text: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.toml").write_text(text)
+    result = run("check", "x.toml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(line)
+
+
+def test_check_of_an_unknown_name_gives_the_nearest() -> None:
+    result = run("check", "quikstart")
+    assert result.exit_code == 2
+    assert 'nearest: "quickstart"' in result.stderr
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_schema_is_json_schema(noun: str) -> None:
+    schema = json.loads(run("schema", noun).output)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_the_schema_of_a_trial_takes_references_as_strings_or_tables() -> None:
+    schema = json.loads(run("schema", "trial").output)
+    ways = schema["$defs"]["Arm"]["properties"]["scanner"]["anyOf"]
+    assert ways[0] == {"type": "string"}
+    assert ways[1]["required"] == ["base"]
+    assert "oneOf" in ways[2]
+
+
+def test_catalogue_lists_everything_and_each_noun() -> None:
+    everything = run("catalogue").output
+    assert "scanners:\n" in everything
+    assert "  quickstart " in everything
+    assert run("catalogue", "algorithms").output.startswith("identity ")
+
+
+def test_catalogue_copy_does_not_overwrite(trial: str) -> None:
+    result = run("catalogue", "copy", "quickstart", "my.toml")
+    assert result.exit_code == 2
+    assert "exists" in result.stderr
+    assert Path("my.toml").read_text() == trial
+    assert run("catalogue", "show", "quickstart").output == trial
