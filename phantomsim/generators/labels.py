@@ -9,7 +9,7 @@ from phantomsim.generators.labels_spec import LabelTable, ids_of
 
 
 def tissue_names(table: LabelTable, extra: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Every tissue that a table can give, air first, then sorted: the same for all its files, so that they share code."""
+    """Every tissue that a table can give, air first, then sorted: the same for all files, so that they share code."""
     return ("air", *sorted((set(table.tissues.values()) | set(extra)) - {"air"}))
 
 

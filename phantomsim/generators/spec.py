@@ -63,7 +63,7 @@ class FromFiles(Spec):
         ids: which of the table's sets of ids the files use; the table's default where not given.
         voxel_mm: resample to cubes of this size; as in the file where not given.
         method: how labels are resampled; never by linear mixing. "signed-distance" is smoother and slower.
-        shape: pad with air or crop to this many voxels z, y, x about the body, so that all patients share compiled code.
+        shape: pad with air or crop to these voxels z, y, x about the body, so that all patients share compiled code.
         background: fills what the labels leave unnamed inside the body.
         shell_mm: thickness of cortical bone around each piece of cancellous bone, for labels that name whole bones.
         islands: keep pieces that are not part of the largest connected body (noise outside the head, mostly).
@@ -100,8 +100,8 @@ class Covariate(Spec):
 
     mean: float | dict[Literal["female", "male"], float]
     sd: float | dict[Literal["female", "male"], float]
-    slope: dict[str, float] = {}
-    about: dict[str, float] = {}
+    slope: dict[str, float] = Field(default_factory=dict)
+    about: dict[str, float] = Field(default_factory=dict)
     min: float
     max: float
     source: str
@@ -122,7 +122,7 @@ class Procedural(Spec):
         region: which anatomy.
         voxel_mm: edge of the cubic voxels [mm].
         shape: voxels along z, y, x.
-        centre_z_mm: height of the grid's middle; 0 is the upper end plate of L1 (abdomen), the middle of the skull (head).
+        centre_z_mm: height of the grid's middle; 0 is the middle of L1 (abdomen) or of the brain case (head).
         male_fraction: share of men.
         age_years: youngest and oldest; uniform between.
         covariates: a distribution for each that the region is built from, in the order in which they are drawn.

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from phantomsim.errors import PlacementError
 from phantomsim.generators.lesions.spec import Lesions
-from phantomsim.generators.lesions.star import REACH_SD, Star, star
+from phantomsim.generators.lesions.star import REACH_SD, star
 from phantomsim.generators.lesions.voxels import box_shape, core, fractions
 from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
@@ -85,7 +85,7 @@ class _Room:
 
 
 def _eroded(host: np.ndarray, grid: Grid, margin_mm: float) -> np.ndarray:
-    """Flat indices of host voxels at least `margin_mm` from the nearest centre of another voxel; beyond the grid is no host."""
+    """Flat indices of host voxels at least `margin_mm` from any other voxel; beyond the grid nothing is host."""
     boxes = ndimage.find_objects(host.view(np.uint8))
     if not boxes:
         return np.zeros(0, np.int64)

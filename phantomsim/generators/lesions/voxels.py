@@ -9,8 +9,8 @@ import numpy as np
 from phantomsim.errors import PlacementError
 from phantomsim.generators.lesions.star import Star, relative_distance
 
-FINE = 4  # samples per voxel edge where the voxels are fine against the lesion
-FINEST = 16
+SAMPLES_PER_RADIUS = 12  # of the sub-grid; per voxel edge at least LEAST and at most MOST
+LEAST, MOST = 2, 12
 
 
 def ball_radius_mm(volume_mL: float) -> float:
@@ -42,15 +42,15 @@ def fractions(
         PlacementError: the lesion does not fit the box.
     """
     radius = ball_radius_mm(volume_mL)
-    fine = int(np.clip(math.ceil(8 * max(spacing_mm) / radius), FINE, FINEST))
+    fine = [int(np.clip(math.ceil(SAMPLES_PER_RADIUS * d / radius), LEAST, MOST)) for d in spacing_mm]
     offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing_mm)]
     coarse = relative_distance(shape, _points(*offsets))
     reach = 1.2 * math.hypot(*spacing_mm) * 0.5 * float(coarse_slope(shape)) + 0.1 * radius
     inner, edge = coarse < radius - reach, np.abs(coarse - radius) <= reach
-    step = [((np.arange(fine) + 0.5) / fine - 0.5) * d for d in spacing_mm]
+    step = [((np.arange(n) + 0.5) / n - 0.5) * d for n, d in zip(fine, spacing_mm)]
     sub = _points(*step).reshape(-1, 3)
     fuzzy = relative_distance(shape, _points(*offsets)[edge][:, None, :] + sub)
-    width = max(spacing_mm) / fine
+    width = max(d / n for n, d in zip(fine, spacing_mm))
     wanted = volume_mL * 1000.0 / math.prod(spacing_mm) - inner.sum()
     size = _solve(fuzzy, wanted, width, radius, reach)
     out = inner.astype(np.float32)
