@@ -8,6 +8,7 @@ Scanner frame: origin at the isocentre, z along B0, x and y those of the phantom
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import ellipe, ellipkm1
@@ -88,11 +89,14 @@ def node_axis_mm() -> np.ndarray:
     return (np.arange(count) - (count - 1) / 2) * NODE_mm
 
 
+@lru_cache(maxsize=4)
 def sensitivity_table(array: LoopArray) -> np.ndarray:
     """Sensitivities on the nodes, complex64 [coil, z, y, x] uT/A."""
     axis = node_axis_mm()
     z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
-    return sensitivity(array, np.stack([x, y, z], -1)).astype(np.complex64)
+    table = sensitivity(array, np.stack([x, y, z], -1)).astype(np.complex64)
+    table.setflags(write=False)
+    return table
 
 
 def interpolation(points_mm: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ products. What the matrix truncates rings, and what lies outside the field of vi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -73,7 +72,7 @@ def slab(protocol: MRProtocol, centres_mm: np.ndarray, height_mm: float) -> Slab
     return Slab(start, np.maximum(top - bottom, 0).astype(np.float32))
 
 
-@partial(jax.jit, static_argnames=())
+@jax.jit
 def encode(
     magnetisation: jax.Array,
     start: jax.Array,

@@ -8,6 +8,9 @@ against the wavelength (27 cm in tissue at 3 T), optimistic above.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+
 import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
@@ -23,6 +26,7 @@ BODY_K = 310.15  # 37 Celsius; the loops are taken to be as warm
 WATER_g_per_cm3 = 0.99333  # at 37 Celsius (IAPWS-95)
 WATER_g_per_mol = 18.01528  # CIAAW standard atomic weights
 CELL_mm = 10.0  # of the conductor's mesh
+SUB = 4  # points along a cell's edge that say how much of it conducts
 
 
 def larmor_rad_per_s(field_T: float) -> float:
@@ -42,53 +46,68 @@ def emf_uV(field_T: float) -> float:
     return larmor_rad_per_s(field_T) * water_magnetisation_A_per_m(field_T) * 1e-9
 
 
-def conductor_mm(load: Load) -> np.ndarray:
-    """Which cells of the mesh lie in the cylinder, bool [z, y, x]; the mesh is centred at the isocentre."""
-    across, along = 2 * int(np.ceil(load.radius_mm / CELL_mm)), int(round(load.length_mm / CELL_mm))
-    axis = (np.arange(across) - (across - 1) / 2) * CELL_mm
+def conductor(load: Load) -> np.ndarray:
+    """Which points of the fine mesh lie in the cylinder, bool [z, y, x]; the mesh is centred at the isocentre."""
+    step = CELL_mm / SUB
+    across, along = (SUB * (2 * int(np.ceil(r / CELL_mm)) + 2) for r in (load.radius_mm, load.length_mm / 2))
+    axis = (np.arange(across) - (across - 1) / 2) * step
+    z = (np.arange(along) - (along - 1) / 2) * step
     disc = axis[:, None] ** 2 + axis[None, :] ** 2 <= load.radius_mm**2
-    return np.broadcast_to(disc, (max(along, 1), *disc.shape))
+    return (np.abs(z) <= load.length_mm / 2)[:, None, None] & disc
 
 
-def overlap(inside: np.ndarray, potentials: list) -> np.ndarray:
+def overlap(conductor: np.ndarray, potentials: Sequence[Callable[[np.ndarray], np.ndarray]]) -> np.ndarray:
     """Overlap integrals of the electric fields per unit (rate of change of current), [coil, coil].
 
+    Finite volumes: the scalar potential at cells' centres, fields at their faces, each face weighted by how much of
+    the volume about it conducts.
+
     Args:
-        inside: conducting cells of edge CELL_mm, bool [z, y, x], the mesh centred at the origin.
+        conductor: conducting points, SUB along each edge of a cell, bool [z, y, x], centred at the origin; the
+            outermost cells do not conduct.
         potentials: functions that give the vector potential [N, 3] at points [N, 3] mm.
     Returns:
         sum over the conductor of (A_i + grad phi_i) . (A_j + grad phi_j) dV, in A's unit squared x mm^3.
     """
-    number = np.where(inside, np.cumsum(inside).reshape(inside.shape) - 1, -1)
-    pairs, points, directions = [], [], []
-    for axis in range(3):
-        low, high = number.take(range(inside.shape[axis] - 1), axis), number.take(range(1, inside.shape[axis]), axis)
-        joined = np.argwhere((low >= 0) & (high >= 0))
-        pairs.append(np.stack([low[tuple(joined.T)], high[tuple(joined.T)]], 1))
-        centre = (joined - (np.array(inside.shape) - 1) / 2 + 0.5 * (np.arange(3) == axis)) * CELL_mm
-        points.append(centre[:, ::-1])
-        directions.append(np.full(len(joined), 2 - axis))
-    low_high, at, way = np.concatenate(pairs), np.concatenate(points), np.concatenate(directions)
-    face = np.arange(len(at))
-    signs = np.concatenate([-np.ones(len(at)), np.ones(len(at))]) / CELL_mm
-    gradient = sparse.csr_matrix((signs, (np.tile(face, 2), low_high.T.ravel())), shape=(len(at), inside.sum()))
-    driven = np.stack([potential(at)[face, way] for potential in potentials], 1)
-    # One cell is held at zero: the potential is fixed up to a constant.
+    faces = [_faces(conductor, axis) for axis in range(3)]
+    low, high, at, weight = (np.concatenate(part) for part in zip(*faces))
+    way = np.concatenate([np.full(len(f[0]), 2 - axis) for axis, f in enumerate(faces)])
+    cells, ends = np.unique(np.concatenate([low, high]), return_inverse=True)
+    face, root = np.arange(len(at)), np.sqrt(weight)
+    signs = np.concatenate([-root, root]) / CELL_mm
+    gradient = sparse.csr_matrix((signs, (np.tile(face, 2), ends)), shape=(len(at), len(cells)))
+    driven = np.stack([potential(at)[face, way] * root for potential in potentials], 1)
+    # One cell is held at zero, since the potential is fixed up to a constant only.
     held = gradient[:, 1:]
     phi = splu((held.T @ held).tocsc()).solve(held.T @ -driven)
     electric = driven + held @ phi
     return electric.T @ electric * CELL_mm**3
 
 
+def _faces(conductor: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Faces across one axis (of z, y, x): cells below and above, points (x, y, z) mm, conducting fraction."""
+    shape = np.array(conductor.shape) // SUB
+    shifted = np.roll(conductor, -SUB // 2, axis)  # half a cell; what wraps does not conduct
+    weight = shifted.reshape(shape[0], SUB, shape[1], SUB, shape[2], SUB).mean((1, 3, 5))
+    found = np.argwhere(weight > 0)
+    step = (np.arange(3) == axis).astype(int)
+    low, high = (np.ravel_multi_index(tuple((found + s).T), tuple(shape)) for s in (0 * step, step))
+    centre = (found + 0.5 * step - (shape - 1) / 2) * CELL_mm
+    return low, high, centre[:, ::-1], weight[tuple(found.T)]
+
+
+@lru_cache(maxsize=8)
 def resistance_ohm(array: LoopArray, load: Load, field_T: float) -> np.ndarray:
     """Noise resistance matrix of the array, with the loops' own loss and the receiver's noise [ohm]."""
-    potentials = [lambda at, loop=loop: vector_potential(loop, at) for loop in loops(array)]
+    potentials = [partial(vector_potential, loop) for loop in loops(array)]
     # (uT mm/A)^2 mm^3 = 1e-27 (T m/A)^2 m^3
-    shared = overlap(conductor_mm(load), potentials) * 1e-27
+    shared = overlap(conductor(load), potentials) * 1e-27
     patient = larmor_rad_per_s(field_T) ** 2 * load.conductivity_S_per_m * shared
     own = np.diag(patient) / (array.unloaded_to_loaded_Q - 1)
     receiver = (array.noise_factor - 1) * (np.diag(patient) + own)
-    return patient + np.diag(own + receiver)
+    found = patient + np.diag(own + receiver)
+    found.setflags(write=False)
+    return found
 
 
 def covariance_uV2(resistance: np.ndarray, bandwidth_Hz: float, averages: int) -> np.ndarray:

@@ -42,15 +42,17 @@ def unfolding(maps: Array, covariance: Array, acceleration: int, regularisation:
 
     Args:
         maps: sensitivities, complex64 [slice, coil, phase, readout].
-        covariance: of the coils' noise [coil, coil], in any unit.
+        covariance: of the coils' noise [coil, coil].
         acceleration: R; divides the phase axis.
+        regularisation: relative to the mean squared (whitened) sensitivity.
     Returns:
         weights [slice, R, coil, phase/R, readout], which take the folded coil images (one per R-th of the field of
-        view, whitened as below) to R pixels; g-factor [slice, phase, readout], 1 where nothing is lost; noise variance
-        of the unfolded pixel for whitened data of unit variance [slice, phase, readout].
+        view) to R pixels; g-factor [slice, phase, readout], 1 where nothing is lost; variance of an unfolded pixel
+        [slice, phase, readout] for folded images of the given covariance.
     """
     slices, coils, phase, samples = maps.shape
-    white = whiten(maps, covariance, coil_axis=1)
+    root = whitening(covariance)
+    white = jnp.einsum("dc,scyx->sdyx", root, maps, precision="highest")
     folded = white.reshape(slices, coils, acceleration, phase // acceleration, samples)
     system = jnp.transpose(folded, (0, 3, 4, 1, 2))  # [slice, phase/R, readout, coil, R]
     adjoint = jnp.conj(jnp.swapaxes(system, -1, -2))
@@ -59,27 +61,23 @@ def unfolding(maps: Array, covariance: Array, acceleration: int, regularisation:
     load = regularisation * jnp.mean(power) + 1e-12 * jnp.max(power)
     normal = normal + load * jnp.eye(acceleration, dtype=normal.dtype)
     weights = jnp.linalg.solve(normal, adjoint)  # [slice, phase/R, readout, R, coil]
-    spread = jnp.sum(jnp.abs(weights) ** 2, -1)  # noise variance of each pixel, whitened data
+    spread = jnp.sum(jnp.abs(weights) ** 2, -1)
 
     def pixels(values: Array) -> Array:
         return jnp.transpose(values, (0, 3, 1, 2)).reshape(slices, phase, samples)
 
-    return jnp.transpose(weights, (0, 3, 4, 1, 2)), pixels(jnp.sqrt(spread * power)), pixels(spread)
+    weights = jnp.einsum("syxrd,dc->srcyx", weights, root, precision="highest")
+    return weights, pixels(jnp.sqrt(spread * power)), pixels(spread)
 
 
-@partial(jax.jit, static_argnames=("coil_axis",))
-def whiten(data: Array, covariance: Array, coil_axis: int = 0) -> Array:
-    """Data of virtual coils whose noise is white with unit variance E|n|^2."""
-    # Scaled first: covariances in uV^2 are tiny in float32.
-    scale = jnp.mean(jnp.real(jnp.diagonal(covariance)))
-    root = jnp.linalg.cholesky(covariance / scale).astype(jnp.complex64)
-    moved = jnp.moveaxis(data, coil_axis, 0)
-    solved = jax.scipy.linalg.solve_triangular(root, moved.reshape(len(moved), -1), lower=True)
-    return jnp.moveaxis(solved.reshape(moved.shape), 0, coil_axis) / jnp.sqrt(scale)
+def whitening(covariance: Array) -> Array:
+    """Matrix that takes coils to virtual ones of white, unit-variance noise, complex64 [coil, coil]."""
+    root = jnp.linalg.cholesky(covariance)
+    return jax.scipy.linalg.solve_triangular(root, jnp.eye(len(root)), lower=True).astype(jnp.complex64)
 
 
 @jax.jit
-def unfold(images: Array, weights: Array, covariance: Array) -> Array:
+def unfold(images: Array, weights: Array) -> Array:
     """Apply SENSE weights to zero-filled coil images of the lattice's lines.
 
     Args:
@@ -88,17 +86,15 @@ def unfold(images: Array, weights: Array, covariance: Array) -> Array:
         complex64 [slice, phase, readout].
     """
     slices, acceleration, _, part, samples = weights.shape
-    folded = acceleration * whiten(images[:, :, :part], covariance, coil_axis=1)
-    pixels = jnp.einsum("srcyx,scyx->sryx", weights, folded, precision="highest")
+    pixels = acceleration * jnp.sum(weights * images[:, None, :, :part], axis=2)
     return pixels.reshape(slices, acceleration * part, samples)
 
 
 @jax.jit
 def root_sum_of_squares(images: Array, maps: Array, covariance: Array) -> Array:
     """Magnitude of the whitened coils over that of their sensitivities; float32 [slice, phase, readout]."""
-    seen, sensed = (
-        jnp.sqrt(jnp.sum(jnp.abs(whiten(part, covariance, coil_axis=1)) ** 2, axis=1)) for part in (images, maps)
-    )
+    white = partial(jnp.einsum, "dc,scyx->sdyx", whitening(covariance), precision="highest")
+    seen, sensed = (jnp.sqrt(jnp.sum(jnp.abs(white(part)) ** 2, axis=1)) for part in (images, maps))
     return seen / sensed
 
 

@@ -104,10 +104,13 @@ class Scan:
             key: samples the patient's relaxation times; None takes the tissues' means.
         """
         magnetisation = phantom.mix(np.asarray(self.signal(phantom.tissues, key))) * phantom.density
-        kspace = self._encode(magnetisation, phantom.grid, isocentre_mm)
-        return Expected(kspace, tuple(map(float, isocentre_mm)), phantom.grid.direction)  # type: ignore[arg-type]
+        return self.expected_of(magnetisation, phantom.grid, isocentre_mm)
 
-    def _encode(self, magnetisation: jax.Array, grid: Grid, isocentre_mm: tuple[float, float, float]) -> jax.Array:
+    def expected_of(
+        self, magnetisation: jax.Array | np.ndarray, grid: Grid, isocentre_mm: tuple[float, float, float]
+    ) -> Expected:
+        """Noise-free k-space of any transverse magnetisation, relative to water's, float32 or complex64 [z, y, x]."""
+        grid.check(magnetisation.shape, "magnetisation")
         p, isocentre = self.protocol, grid.local(isocentre_mm)[::-1]  # (z, y, x)
         from_isocentre = [axis - at for axis, at in zip(grid.axes_mm(), isocentre)]
         from_slab = [axis - at for axis, at in zip(from_isocentre, p.offset_mm[::-1])]
@@ -126,7 +129,8 @@ class Scan:
         if p.phase_axis == "x":
             sampled = jnp.swapaxes(sampled, -1, -2)
         emf = np.float32(noise.emf_uV(self.scanner.field_T))
-        return jnp.swapaxes(sampled, 0, 1).reshape(self.count, -1, p.samples) * emf
+        kspace = jnp.swapaxes(sampled, 0, 1).reshape(self.count, -1, p.samples) * emf
+        return Expected(kspace, tuple(map(float, isocentre_mm)), grid.direction)  # type: ignore[arg-type]
 
     def acquire(self, expected: Expected, key: jax.Array) -> RawData:
         """Add the coils' thermal noise."""
@@ -155,8 +159,7 @@ class Scan:
         if reconstruction.method == "fft":
             values = reconstruct.root_sum_of_squares(images, self._maps, self._shape_of_noise)
         else:
-            weights = self._weights(reconstruction.regularisation)[0]
-            values = jnp.abs(reconstruct.unfold(images, weights, self._shape_of_noise))
+            values = jnp.abs(reconstruct.unfold(images, self._weights(reconstruction.regularisation)[0]))
         if self.protocol.phase_axis == "x":
             values = jnp.swapaxes(values, -1, -2)
         return Image(values, self.image_grid(raw), "1")
