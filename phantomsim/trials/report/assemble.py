@@ -91,9 +91,7 @@ def _scores(rows: Sequence[Mapping[str, Any]], reader: str, arm: str) -> ScoreSe
     )
 
 
-def _examples(
-    trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np.ndarray]]
-) -> list[ExampleSlice]:
+def _examples(trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np.ndarray]]) -> list[ExampleSlice]:
     """Slices of the first patients, with the lesion, in every arm; all arms of one unit share a window."""
     slices = []
     present = 1 if trial.population.lesions else 0
@@ -134,9 +132,7 @@ def _window(images: Sequence[np.ndarray], arm: Arm) -> tuple[float, float]:
 
 def _failures(rows: Sequence[Mapping[str, Any]]) -> list[Failure]:
     """Failed readings, those of one patient, arm and message told as one."""
-    failed = Counter(
-        (str(r["patient"]), r["arm"], r["reader"], r["message"]) for r in rows if r["status"] != "ok"
-    )
+    failed = Counter((str(r["patient"]), r["arm"], r["reader"], r["message"]) for r in rows if r["status"] != "ok")
     return [Failure(*key, count=count) for key, count in failed.items()]
 
 

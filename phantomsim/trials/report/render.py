@@ -64,7 +64,15 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=words.number, bounds=words.bounds, p=words.p_value, unit=words.unit, lines=_lines)
+    environment.filters.update(
+        number=words.number,
+        stated=words.stated,
+        point=words.point,
+        bounds=words.bounds,
+        p=words.p_value,
+        unit=words.unit,
+        lines=_lines,
+    )
     style = files("phantomsim.trials.report").joinpath("templates", "style.css").read_text("utf-8")
     environment.globals.update(style=Markup(style), swatch=_swatch)  # noqa: S704 - our own file
     return environment.get_template("report.html.j2")

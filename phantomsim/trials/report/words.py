@@ -58,13 +58,26 @@ def interval(low: float, high: float, places: int = 3) -> str:
     return f"{fixed(low, places)} to {fixed(high, places)}"
 
 
+def places(found: Any) -> int:
+    """Decimals for a verdict or an estimate and its interval, which stand beside each other."""
+    suits = decimals(getattr(found, "statistic", "mean"), found.estimate, found.ci_low, found.ci_high)
+    return max(suits, 3) if abs(found.estimate) < 1 else suits
+
+
+def point(found: Any) -> str:
+    """The estimate of a verdict or an arm."""
+    return fixed(found.estimate, places(found))
+
+
 def bounds(found: Any) -> str:
-    """The interval of a verdict or an estimate, in as many decimals as suit it."""
-    places = decimals(getattr(found, "statistic", "mean"), found.estimate, found.ci_low, found.ci_high)
+    """The interval of a verdict or an arm; a dash where there is none."""
     known = math.isfinite(found.ci_low) and math.isfinite(found.ci_high)
-    return (
-        interval(found.ci_low, found.ci_high, max(places, 3) if abs(found.estimate) < 1 else places) if known else DASH
-    )
+    return interval(found.ci_low, found.ci_high, places(found)) if known else DASH
+
+
+def stated(value: object) -> str:
+    """A number that somebody wrote (a dose, a margin, alpha): as few digits as it needs, at most four."""
+    return f"{value:.4g}".replace("-", MINUS) if isinstance(value, float) else number(value)
 
 
 def p_value(value: float) -> str:
@@ -146,9 +159,8 @@ def _with(arm: str) -> str:
 
 
 def _ci(v: Verdict, sign: float = 1.0) -> str:
-    places = 3 if abs(v.estimate) < 1 else decimals("mean", v.estimate, v.ci_low, v.ci_high)
     low, high = sorted((sign * v.ci_low, sign * v.ci_high))
-    return f"{fixed(sign * v.estimate, places)} ({100 * (1 - v.alpha):g} % CI {interval(low, high, places)})"
+    return f"{fixed(sign * v.estimate, places(v))} ({100 * (1 - v.alpha):g} % CI {interval(low, high, places(v))})"
 
 
 def _shown(v: Verdict, data: ReportData) -> str:
@@ -171,11 +183,11 @@ def _not_shown(v: Verdict, data: ReportData) -> str:
     better = next((e.better for e in data.endpoints if e.name == v.endpoint), "higher")
     claim = f"to be {better} than {_with(v.arm_b)}" + (f" by more than {v.margin:g}" if v.margin else "")
     if v.test == "non-inferiority":
-        claim = f"to be within {v.margin:g} of {_with(v.arm_b).split(' ', 1)[1]}"
-    return (
-        f"{measure(v, data)} {_with(v.arm_a)} was not shown {claim}: difference {_ci(v)}. "
-        "This does not show that the arms are equal."
-    )
+        claim = f"to be non-inferior to {v.arm_b} within a margin of {v.margin:g}"
+    wrong_way = (v.ci_high < 0) if better == "higher" else (v.ci_low > 0)
+    more = " The whole interval lies on the worse side of zero." if wrong_way else ""
+    more = more or (" This does not show that the arms are equal." if v.test == "superiority" else "")
+    return f"{measure(v, data)} {_with(v.arm_a)} was not shown {claim}: difference {_ci(v)}.{more}"
 
 
 def _open(v: Verdict, data: ReportData) -> str:

@@ -9,7 +9,7 @@ from phantomsim.trials.report.data import ReportData, ScoreSet
 from phantomsim.trials.report.figures.svg import Drawing, Scale, axis_below, line, picture, tag, text
 from phantomsim.trials.statistics.spec import Endpoint
 
-WIDTH, LEFT, HEIGHT = 960.0, 270.0, 84.0
+WIDTH, LEFT, HEIGHT = 960.0, 300.0, 84.0
 MOST_BINS = 40
 
 
@@ -18,23 +18,26 @@ def draw(data: ReportData, endpoint: Endpoint) -> Drawing:
     sets = [s for s in data.scores if s.reader == endpoint.reader]
     finite = np.concatenate([s.scores[np.isfinite(s.scores)] for s in sets]) if sets else np.zeros(0)
     scale = Scale.around([float(v) for v in finite], LEFT, WIDTH - 10, pad=0.02)
-    edges = np.linspace(scale.low, scale.high, _bins(finite.size // max(2 * len(sets), 1)) + 1)
+    edges = np.linspace(scale.low, scale.high, _bins(finite.size) + 1)
+    twins = any(not np.asarray(s.present, bool).all() for s in sets)
     tallest = max((_counts(s, edges, p).max() for s in sets for p in (True, False)), default=1) or 1
     bottom = 8 + HEIGHT * max(len(sets), 1)
     parts: list[Markup] = axis_below(scale, bottom, 8, f"score of {endpoint.reader}")
     for number, scores in enumerate(sets):
-        parts += _arm(scores, edges, scale, 8 + HEIGHT * (number + 0.5), (HEIGHT / 2 - 6) / tallest)
+        base = 8 + HEIGHT * (number + (0.5 if twins else 0.9))
+        parts += _arm(scores, edges, scale, base, HEIGHT * (0.43 if twins else 0.8) / tallest)
+    how = "cases with the lesion above each line, without it below; " if twins else ""
     caption = (
-        f"Scores of reader {endpoint.reader}: cases with the lesion above each line, without it below; "
-        f"ticks mark medians; the tallest bar is {tallest} cases. Failed cases are not drawn."
+        f"Scores of reader {endpoint.reader}: {how}ticks mark medians; the tallest bar is {tallest} "
+        f"case{'s' if tallest > 1 else ''}. Failed cases are not drawn."
     )
     label = f"Histograms of the scores of {endpoint.reader} per arm. " + "; ".join(_said(s) for s in sets)
     return Drawing(endpoint.name, picture(WIDTH, bottom + 44, label, parts), caption)
 
 
 def _bins(cases: int) -> int:
-    """About the square root of the number of cases."""
-    return int(min(MOST_BINS, max(8, 2 * round(cases**0.5))))
+    """About twice the square root of the number of cases in all arms."""
+    return int(min(MOST_BINS, max(10, 2 * round(cases**0.5))))
 
 
 def _of(scores: ScoreSet, present: bool) -> np.ndarray:
@@ -48,7 +51,7 @@ def _counts(scores: ScoreSet, edges: np.ndarray, present: bool) -> np.ndarray:
 
 def _arm(scores: ScoreSet, edges: np.ndarray, scale: Scale, y: float, per_case: float) -> list[Markup]:
     failed = int((~np.isfinite(scores.scores)).sum())
-    parts = [text(LEFT - 14, y + (5 if not failed else -2), scores.arm, "end", longest=36)]
+    parts = [text(LEFT - 14, y + (5 if not failed else -2), scores.arm, "end", longest=34)]
     if failed:
         parts.append(text(LEFT - 14, y + 15, f"{failed} failed", "end", "tick"))
     for present, up in ((True, -1.0), (False, 1.0)):

@@ -11,7 +11,8 @@ from phantomsim.trials.report.data import ReportData
 from phantomsim.trials.report.figures.svg import Drawing, Scale, axis_below, line, picture, tag, text
 from phantomsim.trials.statistics.spec import Endpoint
 
-WIDTH, LEFT, RIGHT, ROW = 960, 270, 700, 30
+WIDTH, LEFT, RIGHT, ROW = 960, 300, 710, 32
+LONGEST = 34  # characters that fit beside the axis
 
 
 def draw(data: ReportData, endpoint: Endpoint) -> Drawing:
@@ -75,10 +76,19 @@ def _row(row: tuple[str, float, float, float], y: float, scale: Scale, places: i
     name, value, low, high = row
     known = math.isfinite(low) and math.isfinite(high)
     numbers = f"{words.fixed(value, places)} ({words.interval(low, high, places) if known else 'no interval'})"
-    parts = [text(LEFT - 14, y + 5, name, "end", longest=36), text(WIDTH, y + 5, numbers, "end", "number")]
+    parts = [*_name(name, y), text(WIDTH, y + 5, numbers, "end", "number")]
     if known:
         parts.append(line(scale(low), y, scale(high), y, "bar"))
-        parts += [line(scale(end), y - 5, scale(end), y + 5, "bar") for end in (low, high)]
+        parts += [line(scale(end), y - 6, scale(end), y + 6, "bar") for end in (low, high)]
     if math.isfinite(value):
-        parts.append(tag("rect", x=scale(value) - 5, y=y - 5, width=10, height=10, class_="point"))
+        parts.append(tag("rect", x=scale(value) - 4, y=y - 4, width=8, height=8, class_="point"))
     return parts
+
+
+def _name(name: str, y: float) -> list[Markup]:
+    """A row's name; a long difference stands in two lines."""
+    first, minus, second = name.partition(f" {words.MINUS} ")
+    if len(name) <= LONGEST or not minus:
+        return [text(LEFT - 14, y + 5, name, "end", longest=LONGEST)]
+    lines = ((first, y - 3), (f"{words.MINUS} {second}", y + 12))
+    return [text(LEFT - 14, at, part, "end", "small", LONGEST) for part, at in lines]
