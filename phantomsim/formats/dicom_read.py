@@ -88,7 +88,7 @@ def affine(slices: list[Slice], name: str) -> np.ndarray:
         same = np.allclose(one.axes, first.axes, atol=1e-4) and np.allclose(_numbers(one, "PixelSpacing", 2), spacing)
         if not same or (one.header.Rows, one.header.Columns) != (first.header.Rows, first.header.Columns):
             raise FormatError(
-                f"{one.path}: size, spacing or orientation differs from {first.path.name}'s. Sort them out"
+                f"{one.path}: size, spacing or orientation is not that of {first.path.name}. Sort them out"
             )
     if len(slices) == 1:
         step = np.cross(first.axes[:, 0], first.axes[:, 1]) * float(first.header.get("SliceThickness") or 1.0)

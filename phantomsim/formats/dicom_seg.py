@@ -105,6 +105,9 @@ def _still(seg: Any, date: str, number: str) -> None:
             element.value = date
         if element.VR == "TM" and element.keyword in ("ContentTime", "InstanceCreationTime", "SeriesTime"):
             element.value = "000000"
+    for item in seg.ContributingEquipmentSequence:
+        if "ContributionDateTime" in item:
+            item.ContributionDateTime = date + "000000"
     for item in getattr(seg, "DimensionOrganizationSequence", []):
         item.DimensionOrganizationUID = uid("dimension", number)
     for item in getattr(seg, "DimensionIndexSequence", []):

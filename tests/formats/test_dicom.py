@@ -54,7 +54,8 @@ def test_objects_are_clean_by_dciodvfy(tmp_path, image, modality):
     for file in (*files, tmp_path / "seg.dcm", bare[0]):
         said = subprocess.run(["dciodvfy", "-new", file], capture_output=True, text=True).stderr
         assert "Error" not in said, said
-        assert all("DICOMDIR" in line for line in said.splitlines() if "Warning" in line), said
+        known = ("DICOMDIR", "99PHANTOMSIM")  # no date unless one is given; a private code for what has no public one
+        assert all(any(k in line for k in known) for line in said.splitlines() if "Warning" in line), said
 
 
 def test_slices_lie_where_the_standard_says(tmp_path, image):
@@ -292,7 +293,7 @@ def test_grid_of_an_image_of_another_hand_is_kept(tmp_path):
         data.ImagePositionPatient = list(corner)
         data.PixelData = (plane - float(base.RescaleIntercept)).astype("<u2").tobytes()
         data.SOPInstanceUID = f"1.2.3.{i}"
-        data.save_as(folder / f"{9 - i}.dcm")
+        data.save_as(folder / f"{9 - i}.dcm", enforce_file_format=True)
     back = dicom.read_series(folder)
     np.testing.assert_array_equal(back.values, image.values)
     np.testing.assert_allclose(back.grid.affine, image.grid.affine)
