@@ -30,7 +30,7 @@ HVL_TOLERANCE_MM = 0.2
 
 TEXTBOOK = "ranges of Prokop 2003 and Buzug 2008, doi:10.1007/978-3-540-39408-2"
 CATPHAN = "Catphan 600 manual, range of measured CT numbers"
-CT_NUMBERS_120_kVp = [  # tissue, lowest, highest, source
+CT_NUMBERS_HU = [  # tissue, lowest, highest, source
     ("grey-matter", 37.0, 45.0, TEXTBOOK),
     ("white-matter", 20.0, 32.0, TEXTBOOK + "; upper end by 2 HU for calibration"),
     ("csf", 0.0, 15.0, "Prokop 2003, unverified"),
@@ -46,6 +46,18 @@ CT_NUMBERS_120_kVp = [  # tissue, lowest, highest, source
     ("pmma", 92.0, 137.0, CATPHAN),
     ("teflon", 941.0, 1060.0, CATPHAN),
 ]
+# Water-like tissues: textbooks give one range for every voltage. Fat and plastics move by 20 HU and more.
+ALIKE_AT_80_kVp = (
+    "grey-matter",
+    "white-matter",
+    "csf",
+    "haematoma-acute",
+    "blood",
+    "liver",
+    "spleen",
+    "kidney",
+    "muscle",
+)
 CT_ALUMINIUM_MM = 6.8  # filtration of a usual CT tube: HVL 7 mm Al at 120 kVp
 
 
@@ -89,8 +101,19 @@ def _beams() -> list[Law]:
 
 
 def _ct_numbers() -> list[Law]:
-    measured = hu([row[0] for row in CT_NUMBERS_120_kVp], ct_beam(120.0))
+    rows = [(row, kVp) for kVp in (80.0, 120.0) for row in CT_NUMBERS_HU if kVp == 120 or row[0] in ALIKE_AT_80_kVp]
+    numbers = {kVp: dict(zip(_names(), hu(_names(), ct_beam(kVp)))) for kVp in (80.0, 120.0)}
     return [
-        Law(f"CT number of {name} at 120 kVp [HU]", source, (low + high) / 2, float(number), (high - low) / 2)
-        for (name, low, high, source), number in zip(CT_NUMBERS_120_kVp, measured)
+        Law(
+            f"CT number of {name} at {kVp:g} kVp [HU]",
+            source,
+            (low + high) / 2,
+            float(numbers[kVp][name]),
+            (high - low) / 2,
+        )
+        for (name, low, high, source), kVp in rows
     ]
+
+
+def _names() -> list[str]:
+    return [row[0] for row in CT_NUMBERS_HU]

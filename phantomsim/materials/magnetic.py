@@ -8,7 +8,8 @@ at; between them R2' per tesla is linear.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ T1_EXPONENT = 1 / 3  # Bottomley 1984: .24 (kidney) to .42 (muscle); fat .17
 T1_FREE_WATER_MS = 4300.0  # Rooney et al. 2007, doi:10.1002/mrm.21122: CSF, any field
 R2_PRIME_PER_S_PER_T = 2.0  # where no T2* is known: about white matter's (53 ms against 75 ms at 3 T); unverified
 LARGEST_DRAW = 2.5  # SDs; no patient is stranger than that
+BATCH = 64
 NO_SIGNAL = (T1_FREE_WATER_MS, 0.1, 0.05, 0.0)  # T1, T2, T2*, PD of what gives no signal
 
 
@@ -104,8 +106,16 @@ def _spread(mean: float, sd: float, draw: float) -> float:
 
 def _draws(key: jax.Array, names: list[str]) -> np.ndarray:
     """Standard normal numbers, cut off at LARGEST_DRAW [T, 5]; a tissue's depend on its name alone."""
+    hashes = np.zeros(-(-len(names) // BATCH) * BATCH, np.uint32)  # whole batches: another phantom compiles nothing
+    hashes[: len(names)] = [hash32(name) for name in names]
+    return np.asarray(_normal()(key, hashes))[: len(names)]
+
+
+@cache
+def _normal() -> Callable[[jax.Array, np.ndarray], jax.Array]:
     import jax
 
-    hashes = np.array([hash32(name) for name in names], np.uint32)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, hashes)
-    return np.asarray(jax.vmap(lambda k: jax.random.truncated_normal(k, -LARGEST_DRAW, LARGEST_DRAW, (5,)))(keys))
+    def draw(key: jax.Array, tissue: jax.Array) -> jax.Array:
+        return jax.random.truncated_normal(jax.random.fold_in(key, tissue), -LARGEST_DRAW, LARGEST_DRAW, (5,))
+
+    return jax.jit(jax.vmap(draw, (None, 0)))
