@@ -28,7 +28,9 @@ Examples:
 )
 @click.option("--measure", is_flag=True, help="Simulate one patient to estimate time and memory.")
 @click.option("--csv", "table", type=click.Path(path_type=Path), help="Write plan.csv here.")
-@click.option("--freeze", type=click.Path(path_type=Path), help="Write the trial with its digest here, for `run --frozen`.")
+@click.option(
+    "--freeze", type=click.Path(path_type=Path), help="Write the trial with its digest here, for `run --frozen`."
+)
 def command(
     trial: str,
     patients: int | None,

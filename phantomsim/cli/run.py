@@ -37,11 +37,13 @@ def command(
 ) -> None:
     """Run TRIAL (a file or a catalogue name): simulate, read, analyse, report."""
     from phantomsim.cli.progress import patients_bar
-    from phantomsim.trials.run import load_trial, run
+    from phantomsim.trials.run import load_trial, run, source_of
 
     spec = load_trial(trial, sets, patients)
     with patients_bar(spec.title or spec.name) as progress:
-        result = run(spec, out, workers=workers, resume=resume, frozen=frozen, progress=progress)
+        result = run(
+            spec, out, workers=workers, resume=resume, frozen=frozen, progress=progress, source=source_of(trial)
+        )
     click.echo()
     for verdict in result.analysis.verdicts:
         click.echo(f"{verdict.hypothesis}: {verdict.decision}. {verdict.reason}")

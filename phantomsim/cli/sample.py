@@ -21,9 +21,7 @@ Examples:
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
 @click.option("--format", "form", type=click.Choice(["zarr", "nifti"]), default="zarr", show_default=True)
 @sets
-def command(
-    generator: str, patients: int, first: int, seed: int, out: Path, form: str, sets: tuple[str, ...]
-) -> None:
+def command(generator: str, patients: int, first: int, seed: int, out: Path, form: str, sets: tuple[str, ...]) -> None:
     """Make phantoms with GENERATOR (a file or a catalogue name), one store a patient, and a picture of all."""
     from phantomsim.trials.sample import sample
 

@@ -18,7 +18,9 @@ Examples:
 @click.argument("phantom", type=click.Path(path_type=Path))
 @click.argument("scanner")
 @click.option("--protocol", help="Name in the scanner's file.  [default: its first]")
-@click.option("--reconstruction", help="Name in the scanner's file.  [default: that of the protocol's name, or the first]")
+@click.option(
+    "--reconstruction", help="Name in the scanner's file.  [default: that of the protocol's name, or the first]"
+)
 @sets
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
 @click.option("--format", "form", type=click.Choice(["zarr", "nifti", "dicom"]), default="zarr", show_default=True)

@@ -14,7 +14,9 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("part", type=click.Choice(["all", "materials", "ct", "mr", "anatomy", "statistics"]), default="all")
-@click.option("--json", "as_json", is_flag=True, help='A list of {"what", "source", "expected", "measured", "tolerance", "pass"}.')
+@click.option(
+    "--json", "as_json", is_flag=True, help='A list of {"what", "source", "expected", "measured", "tolerance", "pass"}.'
+)
 def command(part: str, as_json: bool) -> None:
     """Measure the laws that the program must obey; exit 1 where one fails.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -50,17 +51,22 @@ class Case:
 
 @dataclass
 class Imaging:
-    """One patient at the scanners; keeps what several arms share (expected data, raw data)."""
+    """One patient at the scanners; keeps what several arms share (expected data, raw data).
+
+    Attributes:
+        folder: where outside algorithms are looked for, the trial file's as a rule; None: the current folder.
+    """
 
     trial: Trial
     patient: int
     phantom: Phantom
+    folder: Path | None = None
     _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trial: Trial, patient: int) -> Imaging:
+    def of(cls, trial: Trial, patient: int, folder: Path | None = None) -> Imaging:
         """Make the patient and put it before the scanners."""
-        return cls(trial, patient, make_patient(trial.population, trial.seed, patient))
+        return cls(trial, patient, make_patient(trial.population, trial.seed, patient), folder)
 
     def _once(self, key: tuple[Any, ...], make: Any) -> Any:
         if key not in self._kept:
@@ -68,7 +74,9 @@ class Imaging:
         return self._kept[key]
 
     def _scan(self, arm: Arm) -> Any:
-        return self._once(("scan", canonical(arm.scanner), canonical(arm.protocol)), lambda: arm.scanner.build(arm.protocol))  # type: ignore[arg-type]
+        return self._once(
+            ("scan", canonical(arm.scanner), canonical(arm.protocol)), lambda: arm.scanner.build(arm.protocol)
+        )  # type: ignore[arg-type]
 
     def _expected(self, arm: Arm, present: bool) -> Any:
         scan = self._scan(arm)
@@ -138,7 +146,7 @@ class Imaging:
             unit=image.unit,
         )
         try:
-            return run_algorithm(arm.algorithm, given), ""
+            return run_algorithm(arm.algorithm, given, self.folder), ""
         except AlgorithmError as error:
             return None, str(error)
 
@@ -153,12 +161,13 @@ def geometry_of(image: Image, raw: RawData) -> dict[str, Any]:
     }
 
 
-def simulate_case(trial: Trial, arm: str | Arm, patient: int, present: bool = True) -> Case:
+def simulate_case(trial: Trial, arm: str | Arm, patient: int, present: bool = True, folder: Path | None = None) -> Case:
     """Anatomy, lesion, acquisition, reconstruction and algorithm of one case, made alone.
 
     Args:
         arm: an arm of the trial, or its name.
         patient: index into the population; any number from 0, independent of the population's size.
         present: with the lesion, or the twin without.
+        folder: where outside algorithms are looked for; None: the current folder.
     """
-    return Imaging.of(trial, patient).case(trial.arm(arm) if isinstance(arm, str) else arm, present)
+    return Imaging.of(trial, patient, folder).case(trial.arm(arm) if isinstance(arm, str) else arm, present)

@@ -43,7 +43,9 @@ def finish(
     """
     missing = [p for p in range(len(plan.subjects)) if p not in parts]
     if missing:
-        raise TrialError(f"{folder.path}: {len(missing)} patients are not done, the first is {missing[0]}; use --resume")
+        raise TrialError(
+            f"{folder.path}: {len(missing)} patients are not done, the first is {missing[0]}; use --resume"
+        )
     ordered = [parts[p] for p in range(len(plan.subjects))]
     rows = score_rows(trial, ordered)
     analysis = analyse(rows, trial.endpoints, trial.hypotheses, [a.name for a in trial.arms])

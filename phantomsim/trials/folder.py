@@ -24,6 +24,7 @@ class RunFolder:
     """Paths of a run.
 
     trial.json   the trial with every reference resolved (canonical text)
+    source.txt   the folder that its file came from
     plan.csv     a row per patient: batch, subject, estimated and, once run, measured cost
     parts/       a JSON file per finished patient
     pictures/    arrays of the patients shown in the report
@@ -41,9 +42,16 @@ class RunFolder:
         """The trial that is run here. Raises StoreError if there is none."""
         return _trial(self.path / "trial.json")
 
-    def write_trial(self, trial: Trial) -> None:
-        """Write the resolved trial."""
+    def source(self) -> Path | None:
+        """The folder that the trial's file came from, where outside algorithms are looked for."""
+        file = self.path / "source.txt"
+        return Path(file.read_text().strip()) if file.is_file() else None
+
+    def write_trial(self, trial: Trial, source: Path | None = None) -> None:
+        """Write the resolved trial, and the folder that its file came from."""
         (self.path / "parts").mkdir(parents=True, exist_ok=True)
+        if source is not None:
+            atomic_write_text(self.path / "source.txt", f"{source.resolve()}\n")
         atomic_write_text(self.path / "trial.json", canonical(trial) + "\n")
 
     def done(self) -> dict[int, dict[str, Any]]:

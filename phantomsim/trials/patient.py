@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from phantomsim.errors import PlacementError, TrialError
+from phantomsim.errors import TrialError
 from phantomsim.phantom import Phantom
 from phantomsim.trials.case import Case, Imaging
 from phantomsim.trials.readers.read import Reading, read
@@ -17,17 +18,21 @@ from phantomsim.trials.spec import Trial
 READ_TWINS = (NPW, CHO, RMSE, AlgorithmScore)
 
 
-def simulate_patient(trial: Trial, patient: int) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def simulate_patient(
+    trial: Trial, patient: int, folder: Path | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """All arms of one patient, with the lesion and without, read by all readers.
 
+    Args:
+        folder: where outside algorithms are looked for; None: the current folder.
     Returns:
         A part: plain values for JSON (patient, subject, lesions, covariates, refused placements, rows); and the
         arrays of the report's pictures (empty but for the first patients).
     """
-    try:
-        imaging = Imaging.of(trial, patient)
-    except PlacementError as error:
-        return _not_imaged(trial, patient, str(error)), {}
+    imaging = Imaging.of(trial, patient, folder)
+    if trial.population.lesions is not None and not imaging.phantom.lesions:
+        # No place for the lesion, in any arm alike: the patient is left out and the report counts it.
+        return _facts(imaging.phantom, patient) | {"rows": [], "dose": {}}, {}
     rows: list[dict[str, Any]] = []
     pictures: dict[str, np.ndarray] = {}
     for number, arm in enumerate(trial.arms):
@@ -82,21 +87,6 @@ def _facts(phantom: Phantom, patient: int) -> dict[str, Any]:
         "refused": facts.provenance.get("refused_placements", 0),
         "lesions": lesions,
     }
-
-
-def _not_imaged(trial: Trial, patient: int, why: str) -> dict[str, Any]:
-    """A patient whose lesion found no place counts as failed in every arm, by the endpoint's worst value."""
-    from phantomsim.trials.population import subject_of
-
-    rows = [
-        {"present": present, "arm": arm.name, "reader": reader.name, "status": "failed", "message": why}
-        for arm in trial.arms
-        for present in (1, 0)
-        for reader in trial.readers
-        if present or isinstance(reader, READ_TWINS)
-    ]
-    subject = subject_of(trial.population, patient)
-    return {"patient": patient, "subject": subject, "covariates": {}, "refused": 0, "lesions": [], "rows": rows, "dose": {}}
 
 
 def _doses(trial: Trial, imaging: Imaging) -> dict[str, Any]:

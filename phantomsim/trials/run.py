@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phantomsim.algorithms.run import ensure
 from phantomsim.errors import StoreError, TrialError
 from phantomsim.spec import canonical, digest, read
 from phantomsim.trials.executors import run_batches
@@ -68,6 +69,7 @@ def run(
     sets: Sequence[str] = (),
     frozen: Path | None = None,
     progress: Progress | None = None,
+    source: Path | None = None,
 ) -> Result:
     """Carry out a trial.
 
@@ -77,14 +79,20 @@ def run(
         workers: processes; default one per processor and thread. Results do not depend on it.
         resume: go on with the run in `out` (default: the newest of this very trial under `runs/`).
         frozen: a file that `phantomsim plan --freeze` wrote; the report shows every departure from it.
+        progress: called after every patient.
+        source: folder where outside algorithms are looked for; default: the trial file's, else the current one.
     Raises:
+        AlgorithmError: an algorithm's module or function is not there.
         SpecError, TrialError, StoreError, and what the patients' generators raise.
     """
     if not isinstance(trial, Trial):
+        source = source or source_of(trial)
         trial = load_trial(trial, sets, patients)
+    for arm in trial.arms:
+        ensure(arm.algorithm, source)
     plan = make_plan(trial)
     folder = _folder(trial, out, resume)
-    _start(folder, trial, resume)
+    _start(folder, trial, resume, source)
     done = folder.done()
     todo = [left for batch in plan.batches if (left := [p for p in batch if p not in done])]
     count = workers or max(1, processors() // trial.run.threads)
@@ -99,7 +107,10 @@ def run(
         if progress:
             progress(len(done), len(plan.subjects), notice)
     if failed:
-        raise TrialError("\n".join(failed) + f"\nFinished patients are kept in {folder.path}; mend the cause and run again with --resume")
+        raise TrialError(
+            "\n".join(failed)
+            + f"\nFinished patients are kept in {folder.path}; mend the cause and run again with --resume"
+        )
     parts = folder.done()
     folder.write_table("plan.csv", PLAN_COLUMNS, plan.rows(parts))
     analysis = finish(folder, trial, plan, parts, command=shlex.join(sys.argv), frozen=frozen)
@@ -132,7 +143,12 @@ def _same(path: Path, trial: Trial) -> bool:
         return False
 
 
-def _start(folder: RunFolder, trial: Trial, resume: bool) -> None:
+def source_of(trial: str | Path) -> Path | None:
+    """The folder of a trial's file; None for a name in the catalogue."""
+    return Path(trial).resolve().parent if Path(trial).is_file() else None
+
+
+def _start(folder: RunFolder, trial: Trial, resume: bool, source: Path | None) -> None:
     """Make the folder, or check that it is this trial's."""
     if (folder.path / "trial.json").exists():
         if not resume:
@@ -146,7 +162,7 @@ def _start(folder: RunFolder, trial: Trial, resume: bool) -> None:
         return
     if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
         raise StoreError(f"{folder.path} exists and is not a run's folder; give another --out")
-    folder.write_trial(trial)
+    folder.write_trial(trial, source)
 
 
 def analyse_again(path: Path, frozen: Path | None = None) -> Result:

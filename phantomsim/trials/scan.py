@@ -67,9 +67,7 @@ def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) ->
     return Scanned(image, raw, np.asarray(fraction_on(phantom, image.grid)), scan.dose())
 
 
-def make_arm(
-    scanner: str, protocol: str | None, reconstruction: str | None, sets: Sequence[str] = ()
-) -> Arm:
+def make_arm(scanner: str, protocol: str | None, reconstruction: str | None, sets: Sequence[str] = ()) -> Arm:
     """An arm from names, for scans outside a trial.
 
     Args:
@@ -84,7 +82,12 @@ def make_arm(
     if reconstruction is None:
         known = list(whole.reconstructions)
         reconstruction = protocol if protocol in known else known[0]
-    names = [f'name="{protocol}"', f'scanner="{scanner}"', f'protocol="{protocol}"', f'reconstruction="{reconstruction}"']
+    names = [
+        f'name="{protocol}"',
+        f'scanner="{scanner}"',
+        f'protocol="{protocol}"',
+        f'reconstruction="{reconstruction}"',
+    ]
     return assemble(Arm, None, [*names, *sets])
 
 
@@ -123,7 +126,9 @@ def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: Form) ->
     lesion = Image(found.lesion_fraction, found.image.grid, "1") if phantom.lesions else None
     if form == "dicom":
         facts: dict[str, Any] = {"dose": found.dose, **arm.protocol.model_dump()}
-        dicom.write_series(out / "dicom", found.image, modality=arm.scanner.kind.upper(), facts=phantom.facts, protocol=facts)
+        dicom.write_series(
+            out / "dicom", found.image, modality=arm.scanner.kind.upper(), facts=phantom.facts, protocol=facts
+        )
         if lesion is not None:
             dicom.write_seg(out / "lesion.dcm", out / "dicom", np.asarray(lesion.values) >= 0.5)
         return

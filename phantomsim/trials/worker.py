@@ -42,7 +42,7 @@ def work(folder: RunFolder, patient: int) -> dict[str, Any]:
 
     start = time.perf_counter()
     try:
-        part, pictures = simulate_patient(folder.trial(), patient)
+        part, pictures = simulate_patient(folder.trial(), patient, folder.source())
     except (PhantomsimError, OSError, MemoryError) as error:
         return {"patient": patient, "error": f"patient {patient}: {error}", "kind": type(error).__name__}
     part["seconds"] = round(time.perf_counter() - start, 3)
