@@ -1,5 +1,8 @@
 """One image through three formats has the same values at the same world points, read by other people's programs."""
 
+import shutil
+import subprocess
+
 import ngff_zarr
 import nibabel as nib
 import numpy as np
@@ -53,6 +56,17 @@ def test_three_formats_agree_at_world_points(tmp_path, image):
         from_zarr(tmp_path / "a.ome.zarr", np.array(image.grid.direction))(points), want, atol=0.01
     )
     np.testing.assert_allclose(from_dicom(tmp_path / "dicom")(points), want, atol=0.06)  # steps of 0.05 HU
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_another_converter_makes_the_same_nifti_of_our_dicom(tmp_path, image, modality):
+    program = shutil.which("dcm2niix") or pytest.importorskip("dcm2niix").bin
+    dicom.write_series(tmp_path / "dicom", image, modality=modality)
+    command = [program, "-o", tmp_path, "-f", "x", tmp_path / "dicom"]
+    subprocess.run(command, check=True, capture_output=True)
+    values, grid = nifti.read(tmp_path / "x.nii")
+    np.testing.assert_allclose(values, image.values, atol=0.03)
+    np.testing.assert_allclose(grid.affine, image.grid.affine, atol=1e-4)
 
 
 @pytest.mark.parametrize("folder", ["heads/head_05.nii.gz", "torso/ct.nii.gz"])
