@@ -9,7 +9,7 @@ import pytest
 from phantomsim.errors import TissueError
 from phantomsim.materials import hu, iodine, mass_attenuation, table
 from phantomsim.materials.laws import ct_beam, laws
-from phantomsim.materials.tissues import load
+from phantomsim.materials.tissue_files import load
 
 LISTED = """
 air water adipose muscle soft-tissue skin blood bone-cortical bone-cancellous grey-matter white-matter csf lung liver
