@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from phantomsim.errors import TrialError
 from phantomsim.trials.readers.channels import profiles
+from phantomsim.trials.readers.folds import folds_of
 from phantomsim.trials.readers.roi import Floats, Spacing
+from phantomsim.trials.readers.shrinkage import shrink
 from phantomsim.trials.readers.spec import CHO
 
 Bools = NDArray[np.bool_]
@@ -53,55 +56,49 @@ def _slices(centre: float, count: int, size: int) -> slice:
     return slice(first, first + count)
 
 
-def folds_of(subjects: Sequence[str] | NDArray, folds: int, seed: int = 0) -> NDArray[np.int64]:
-    """The fold of every case: subjects in the order of a hash of seed and name, dealt out in turn.
+@dataclass(frozen=True)
+class Observer:
+    """What training leaves: the statistics of channel outputs without a lesion.
 
-    It depends neither on the order of the cases nor on any other subject's cases.
+    Attributes:
+        covariance: of channel outputs within a class [C, C].
+        background: what is subtracted from channel outputs [C].
+        signal: mean channel output of the lesions [C].
     """
-    names = sorted(map(str, set(subjects)), key=lambda s: hashlib.sha256(f"{seed}:{s}".encode()).digest())
-    place = {name: i % min(folds, len(names)) for i, name in enumerate(names)}
-    return np.array([place[str(s)] for s in subjects])
+
+    covariance: Floats
+    background: Floats
+    signal: Floats
+
+    def read(self, features: Floats, signals: Floats | None = None) -> Floats:
+        """Scores [n] of channel outputs [n, C], in units of their standard deviation without a lesion.
+
+        The template is covariance^-1 signal, with each case's own signal [n, C], or the mean one if None.
+        """
+        known = np.broadcast_to(self.signal, features.shape) if signals is None else signals
+        # A pseudo-inverse, because channels that see nothing or the same make the covariance singular.
+        templates = known @ np.linalg.pinv(self.covariance, rcond=1e-10, hermitian=True)
+        spread = np.sqrt(np.einsum("ni,ij,nj->n", templates, self.covariance, templates))
+        return ((features - self.background) * templates).sum(axis=1) / np.where(spread > 0, spread, 1.0)
 
 
-def shrink(deviations: Floats, amount: float | Literal["auto"]) -> Floats:
-    """Covariance of centred samples [n, C], its correlations drawn towards 0.
+def train(
+    features: Floats, present: Bools, shrinkage: float | Literal["auto"] = "auto", signals: Floats | None = None
+) -> Observer:
+    """Learn from channel outputs [n, C], and from the noise-free signals [n, C] where these are known.
 
-    "auto" takes the optimal weight of Schaefer and Strimmer 2005 (doi:10.2202/1544-6115.1175), target "diagonal,
-    unequal variance": sum of Var(r_ij) / sum of r_ij^2.
-    """
-    n = len(deviations)
-    sd = np.sqrt((deviations**2).sum(axis=0) / (n - 1))
-    sd = np.where(sd > 0, sd, max(float(sd.max()), 1e-30))
-    z = deviations / sd
-    mean_product = z.T @ z / n
-    correlation = mean_product * n / (n - 1)
-    if amount == "auto":
-        spread = (z**2).T @ (z**2) - n * mean_product**2
-        variance = spread * n / (n - 1) ** 3
-        off = ~np.eye(len(sd), dtype=bool)
-        amount = float(np.clip(variance[off].sum() / max((correlation[off] ** 2).sum(), 1e-300), 0, 1))
-    shrunk = (1 - amount) * correlation
-    np.fill_diagonal(shrunk, 1.0)
-    return shrunk * np.outer(sd, sd)
-
-
-def train(features: Floats, present: Bools, shrinkage: float | Literal["auto"] = "auto") -> tuple[Floats, float]:
-    """Hotelling template on channel outputs, scaled so that a score has unit standard deviation in training.
-
-    Returns:
-        Template [C] and the offset to subtract, half-way between the classes.
     Raises:
         TrialError: fewer than two present or absent cases.
     """
     if min(present.sum(), (~present).sum()) < 2:
         raise TrialError("a CHO needs two present and two absent cases of other subjects; add patients or subjects")
+    if signals is not None:
+        empty = features - present[:, None] * signals
+        background = empty.mean(axis=0)
+        return Observer(shrink(empty - background, shrinkage), background, signals.mean(axis=0))
     means = np.stack([features[~present].mean(axis=0), features[present].mean(axis=0)])
     covariance = shrink(features - means[present.astype(int)], shrinkage)
-    # A pseudo-inverse, because channels that see nothing or the same make the covariance singular.
-    template = np.linalg.pinv(covariance, rcond=1e-10, hermitian=True) @ (means[1] - means[0])
-    spread = float(np.sqrt(template @ covariance @ template))
-    template = template / spread if spread > 0 else template
-    return template, float(template @ means.mean(axis=0))
+    return Observer(covariance, means.mean(axis=0), means[1] - means[0])
 
 
 def cross_fit(
@@ -109,17 +106,23 @@ def cross_fit(
     present: Bools,
     subjects: Sequence[str] | NDArray,
     reader: CHO,
+    signals: Floats | None = None,
     seed: int = 0,
     arm: str = "",
 ) -> Floats:
     """Scores of all cases, each by an observer that was trained on other subjects.
 
-    Scores of all folds are standardised in training, so that they can be pooled in one ROC curve. The variance
-    from training on other patients is not part of DeLong's variance.
+    Scores are standardised by what was learnt in training, so that those of all folds pool in one ROC curve.
+
+    DeLong's variance takes the observer as given. With a learnt signal and few subjects that is too small: over
+    15 subjects x 4 + 4 cases and 6 channels, two arms that differ in noise alone were told apart in 8 to 17 % of
+    trials instead of 5 %. With known signals it was 6 to 7 %.
 
     Args:
         features: channel outputs [N, C] of one arm; rows with NaN are left out of training and score NaN.
         present, subjects: of every case [N].
+        signals: channel outputs of every case's noise-free lesion [N, C], for twins without it too; the signal is
+            learnt if None.
         seed: of the folds and, with the arm's name, of the internal noise.
     Returns:
         Scores [N]; higher is more suspicious.
@@ -132,10 +135,10 @@ def cross_fit(
     if fold.max(initial=0) < 1:
         raise TrialError("a CHO trains on other subjects; the trial needs two source subjects or more")
     scores = np.full(len(features), np.nan)
-    noise = np.random.default_rng([seed, *hashlib.sha256(arm.encode()).digest()]).standard_normal(len(features))
     for part in np.unique(fold[usable]):
         inside, outside = usable & (fold == part), usable & (fold != part)
-        template, offset = train(features[outside], present[outside], reader.shrinkage)
-        own = float(np.std(features[outside & ~present] @ template, ddof=1)) if reader.internal_noise else 0.0
-        scores[inside] = features[inside] @ template - offset + reader.internal_noise * own * noise[inside]
-    return scores
+        taught = None if signals is None else signals[outside]
+        observer = train(features[outside], present[outside], reader.shrinkage, taught)
+        scores[inside] = observer.read(features[inside], None if signals is None else signals[inside])
+    random = np.random.default_rng([seed, *hashlib.sha256(arm.encode()).digest()])
+    return scores + reader.internal_noise * random.standard_normal(len(scores))

@@ -52,7 +52,7 @@ class Reading:
 
 
 def read(reader: Reader, case: Reading) -> float | Floats:
-    """The score of a case; for a trained reader (`reader.trained`) its features [C], for `finish`.
+    """The score of a case; for a trained reader (`reader.trained`) its features, for `finish`.
 
     Raises:
         TrialError: the case cannot be read; it then counts as failed.
@@ -60,7 +60,7 @@ def read(reader: Reader, case: Reading) -> float | Floats:
     if isinstance(reader, NPW):
         return _npw(reader, case)
     if isinstance(reader, CHO):
-        return cho.features(case.pixels, lesion_centre(case.lesion_fraction), case.spacing_mm, reader)
+        return _cho(reader, case)
     if isinstance(reader, RMSE):
         return metrics.rmse(case.pixels, case.noise_free, _where(reader, case))
     if isinstance(reader, Bias):
@@ -78,14 +78,24 @@ def read(reader: Reader, case: Reading) -> float | Floats:
 def finish(
     reader: Reader, features: Floats, present: Bools, subjects: Sequence[str] | NDArray, seed: int, arm: str = ""
 ) -> Floats:
-    """Scores [N] of one arm from the features [N, C] of a trained reader; NaN rows (failed cases) stay NaN.
+    """Scores [N] of one arm from the features [N, 2 C] of a trained reader; NaN rows (failed cases) stay NaN.
 
     Raises:
         TrialError: too few subjects or cases to train on.
     """
     if not isinstance(reader, CHO):
         raise TrialError(f'reader "{reader.name}" is not trained; its scores are final')
-    return cho.cross_fit(features, present, subjects, reader, seed, arm)
+    seen, signals = np.split(np.asarray(features, float), 2, axis=1)
+    return cho.cross_fit(seen, present, subjects, reader, signals if reader.signal == "known" else None, seed, arm)
+
+
+def _cho(reader: CHO, case: Reading) -> Floats:
+    """Channel outputs of the image and of the noise-free lesion, one after the other [2 C]."""
+    centre = lesion_centre(case.lesion_fraction)
+    seen, signal = (cho.features(v, centre, case.spacing_mm, reader) for v in (case.pixels, case.template))
+    if not signal.any():
+        raise TrialError("the lesion leaves no trace in the noise-free image; a CHO has nothing to look for")
+    return np.concatenate([seen, signal])
 
 
 def _npw(reader: NPW, case: Reading) -> float:

@@ -103,6 +103,9 @@ class CHO(_Reader):
 
     Attributes:
         channels: what it sees.
+        signal: "known": the template is made for each case's own noise-free lesion, and the covariance is learnt
+            from other subjects (signal known exactly, background known statistically); "learned": the signal
+            is the mean difference of other subjects' images too, which needs many of them.
         reach_mm: half-width of the square around the lesion's centre that is read [mm].
         slices: slices read around the lesion's centre; their channel outputs are averaged.
         folds: source subjects are divided in so many parts; each is read by an observer trained on the others.
@@ -115,6 +118,7 @@ class CHO(_Reader):
     kind: Literal["cho"] = "cho"
     trained: ClassVar[bool] = True
     channels: Channels = LaguerreGauss()
+    signal: Literal["known", "learned"] = "known"
     reach_mm: float = Field(default=40.0, gt=0.0)
     slices: int = Field(default=1, ge=1, le=99)
     folds: int = Field(default=10, ge=2)

@@ -112,14 +112,23 @@ def _observers() -> list[Law]:
     ideal, source = float(ndtr(1.5 / np.sqrt(2))), "AUC = Phi(d' / sqrt 2) (Barrett and Myers 2004)"
     return [
         Law("AUC of NPW, known signal of d' = 1.5 in white noise [1]", source, ideal, _auc(matched, present), 0.03),
-        Law("AUC of cross-fitted CHO, same images [1]", source, ideal, _auc(_read(images, present), present), 0.03),
+        Law(
+            "AUC of cross-fitted CHO, same images [1]",
+            source,
+            ideal,
+            _auc(_read(images, signal, present), present),
+            0.03,
+        ),
     ]
 
 
-def _read(images: Floats, present: np.ndarray) -> Floats:
+def _read(images: Floats, signal: Floats, present: np.ndarray) -> Floats:
     reader = CHO(name="cho", channels=LaguerreGauss(count=4, width_mm=8.0), reach_mm=16.0, folds=5)
-    found = np.stack([cho.features(image, (0, 16, 16), (1.0, 1.0, 1.0), reader) for image in images])
-    return cho.cross_fit(found, present, [f"s{i // 2}" for i in range(len(images))], reader)
+    found, known = (
+        np.stack([cho.features(v, (0, 16, 16), (1.0, 1.0, 1.0), reader) for v in values])
+        for values in (images, np.broadcast_to(signal, images.shape))
+    )
+    return cho.cross_fit(found, present, [f"s{i // 2}" for i in range(len(images))], reader, known)
 
 
 def _auc(scores: Floats, present: np.ndarray) -> float:

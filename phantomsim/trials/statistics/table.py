@@ -82,10 +82,11 @@ def _flag(value: Any) -> bool:
 
 def _score(row: Row) -> float:
     """The score, NaN if the case failed."""
-    if str(row.get("status") or "ok") != "ok" or row["score"] is None or str(row["score"]).strip() == "":
+    score = row.get("score")
+    if str(row.get("status") or "ok") != "ok" or score is None or str(score).strip() == "":
         return math.nan
     try:
-        value = float(row["score"])
+        value = float(score)
     except (TypeError, ValueError):
-        raise TrialError(f'score "{row["score"]}" of patient {row["patient"]} is not a number') from None
+        raise TrialError(f'score "{score}" of patient {row["patient"]} is not a number') from None
     return value if math.isfinite(value) else math.nan

@@ -9,6 +9,8 @@ from phantomsim.trials.readers import cho
 from phantomsim.trials.readers.channels import profiles
 from phantomsim.trials.readers.spec import CHO, DenseDoG, Gabor, LaguerreGauss
 from phantomsim.trials.statistics.auc import auc
+from phantomsim.trials.statistics.delong import aucs
+from phantomsim.trials.statistics.difference import difference
 
 AXIS = np.arange(-64.0, 65.0)
 
@@ -84,7 +86,7 @@ def test_scores_without_a_signal_are_at_chance():
     for seed in range(40):
         values, present, subjects, _ = case(channels=6, subjects=15, per=4, seed=seed, strength=0.0)
         scores = cho.cross_fit(values, present, subjects, reader)
-        own = values @ cho.train(values, present)[0]
+        own = cho.train(values, present).read(values)
         areas.append(auc(scores[present], scores[~present]))
         leaks.append(auc(own[present], own[~present]))
     assert np.mean(areas) == pytest.approx(0.5, abs=0.04)
@@ -110,6 +112,34 @@ def test_folds_depend_on_names_alone():
     np.testing.assert_array_equal(cho.folds_of(names, 5)[order], cho.folds_of(names[order], 5))
     assert np.bincount(cho.folds_of(names, 5)).tolist() == [5, 5, 5, 4, 4]
     assert len(set(cho.folds_of(names[:3], 10))) == 3
+
+
+def test_known_signals_of_different_strength_reach_the_detectability_of_each():
+    """White noise; the signal of every case has a direction and a strength of its own."""
+    random, count = np.random.default_rng(8), 4000
+    signals = np.repeat(random.normal(size=(count // 2, 4)) * 0.8, 2, axis=0)
+    present = np.arange(count) % 2 == 0
+    values = random.normal(size=(count, 4)) + 5.0 + present[:, None] * signals
+    subjects = [f"s{i // 2}" for i in range(count)]
+    scores = cho.cross_fit(values, present, subjects, CHO(), signals)
+    strength = np.linalg.norm(signals, axis=1)
+    assert scores[present].mean() == pytest.approx(strength.mean(), abs=0.06)
+    assert (scores[~present].mean(), scores[~present].std()) == pytest.approx((0, 1), abs=0.06)
+    learnt = cho.cross_fit(values, present, subjects, CHO())
+    assert auc(scores[present], scores[~present]) > auc(learnt[present], learnt[~present]) + 0.2
+
+
+def test_known_signals_keep_the_null_level_with_few_subjects():
+    """Two arms that differ in noise alone, 15 subjects x 4 twins, anatomy shared between arms and twins."""
+    random, reader, rejected = np.random.default_rng(9), CHO(folds=5), []
+    subjects, present = np.repeat(np.arange(15), 8), np.arange(120) % 2 == 0
+    signals = np.tile([1.2, 0.4, 0.0, 0.0, 0.0, 0.0], (120, 1))
+    for _ in range(300):
+        anatomy = np.repeat(random.normal(size=(60, 6)), 2, axis=0) + random.normal(size=(15, 6))[subjects]
+        arms = 0.5 * anatomy + random.normal(size=(2, 120, 6)) + present[:, None] * signals
+        scores = np.stack([cho.cross_fit(arm, present, subjects, reader, signals) for arm in arms])
+        rejected.append(difference(aucs(scores, present, subjects), 0, 1).p_value() < 0.05)
+    assert np.mean(rejected) == pytest.approx(0.05, abs=0.04)
 
 
 def test_internal_noise_lowers_detectability_as_variances_add():

@@ -85,7 +85,7 @@ def test_noise_free_image_is_read_without_error(present):
     case = reading(40.0 + present * 20.0 * fraction, fraction, present)
     assert read(RMSE(), case) == read(Bias(), case) == 0.0
     assert read(NPW(), case) == pytest.approx(20 * np.sqrt((fraction**2).sum()) if present else 0.0, abs=1e-9)
-    assert read(CHO(), case).shape == (6,)
+    assert read(CHO(), case).shape == (12,)
     if present:
         assert read(LesionVolume(), case) < 5.0
         assert read(LesionVolume(measure="signed-mL"), reading(None, fraction, mask=fraction >= 0.5)) < 0.05
