@@ -120,6 +120,17 @@ def read(source: str | Path, model: Any, sets: Sequence[str] = ()) -> Any:
     return load(source, model, tuple(sets))
 
 
+def assemble(model: Any, sets: Sequence[str]) -> Any:
+    """Make a specification of changes alone, `["scanner=ct-64", "protocol.mAs=40"]`; see `read`.
+
+    Raises:
+        SpecError, CatalogueError: something is wrong; one line for every problem.
+    """
+    from phantomsim.specfile.load import from_sets
+
+    return from_sets(model, tuple(sets))
+
+
 def check(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
     """Problems of a specification file of any kind (told by its key `kind`), one line each; empty if it is right."""
     from phantomsim.specfile.load import problems

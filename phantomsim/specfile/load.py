@@ -25,6 +25,12 @@ def load(source: str | Path, model: Any, changes: Sequence[str] = ()) -> Any:
     return _checked(_document(source, folder), model, folder, changes)
 
 
+def from_sets(model: Any, changes: Sequence[str]) -> Any:
+    """See `phantomsim.spec.assemble`."""
+    nothing = nodes.Origin("--set")
+    return _checked(Node({}, nothing, nothing), model, None, changes)
+
+
 def problems(source: str | Path, changes: Sequence[str] = ()) -> list[str]:
     """See `phantomsim.spec.check`."""
     try:

@@ -66,6 +66,10 @@ class Arm(Spec):
     reconstruction: Annotated[Reconstruction, Within("scanner", "reconstructions")]
     algorithm: Annotated[Algorithm, Shorthand("kind")] = Identity()
 
+    def build(self) -> Any:
+        """The scanner, ready to scan by the protocol: a `ct.scan.Scan` or an `mr.scan.Scan`."""
+        return self.scanner.build(self.protocol)  # type: ignore[arg-type]
+
     @model_validator(mode="after")
     def _one_modality(self) -> Self:
         ct = isinstance(self.scanner, CTScanner)
