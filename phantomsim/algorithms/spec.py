@@ -81,11 +81,18 @@ class EntryPoint(Spec):
         return hash(canonical(self))
 
 
+def _tuple(value: object) -> object:
+    """A list as a tuple: after `named`, pydantic's strict mode no longer sees JSON, which knows lists only."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 class Command(_Outside):
     """Run a program, without a shell, in a private folder that is deleted afterwards."""
 
     kind: Literal["command"] = "command"
-    argv: tuple[str, ...] = Field(min_length=1, description="program and arguments; placeholders in braces")
+    argv: Annotated[tuple[str, ...], BeforeValidator(_tuple)] = Field(
+        min_length=1, description="program and arguments; placeholders in braces"
+    )
     format: Literal["nifti", "npz"] = Field("nifti", description="file format of images and masks, in and out")
     timeout_s: float | None = Field(
         None, gt=0, description="off unless given: a limit makes results depend on the clock"
@@ -132,8 +139,8 @@ def named(value: object) -> object:
     if value in known:
         return {"kind": "entry-point", "name": value}
     near = difflib.get_close_matches(value, known, 1)
-    hint = f'; did you mean "{near[0]}"?' if near else ""
-    raise ValueError(f'no algorithm "{value}"{hint} Known: {", ".join(known)}; or "module:function"')
+    hint = f'; did you mean "{near[0]}"?' if near else ";"
+    raise ValueError(f'no algorithm "{value}"{hint}  allowed: {", ".join(known)}, or "module:function"')
 
 
 Algorithm = Annotated[

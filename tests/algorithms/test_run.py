@@ -4,6 +4,7 @@ import dataclasses
 import sys
 import textwrap
 from importlib import metadata
+from typing import Annotated
 
 import numpy as np
 import pydantic
@@ -12,8 +13,16 @@ import pytest
 from phantomsim.algorithms.interface import AlgorithmInput, AlgorithmOutput
 from phantomsim.algorithms.run import ensure, run
 from phantomsim.algorithms.spec import Algorithm, Command, EntryPoint, Gaussian, Identity, NonLocalMeans, PythonCall
-from phantomsim.errors import AlgorithmError
+from phantomsim.errors import AlgorithmError, SpecError
 from phantomsim.image import RawData
+from phantomsim.spec import Shorthand, Spec, read
+
+
+class OneArm(Spec):
+    """As a trial's arm holds it."""
+
+    algorithm: Annotated[Algorithm, Shorthand("kind")] = Identity()
+
 
 PARSE = pydantic.TypeAdapter(Algorithm).validate_python
 
@@ -190,6 +199,29 @@ def test_entry_points_are_found_by_name(monkeypatch, module, tmp_path, data):
     np.testing.assert_allclose(run(EntryPoint(name="doubler", parameters={"gain": 2}), data).image, 2 * data.image)
     with pytest.raises(AlgorithmError, match='nearest: "doubler"'):
         ensure(EntryPoint(name="dubler"))
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ('"gaussian"', Gaussian()),
+        ('{kind = "gaussian", fwhm_mm = 3}', Gaussian(fwhm_mm=3.0)),
+        ('"mine:f"', PythonCall(call="mine:f")),
+        ('{kind = "python", call = "mine:f", parameters = {a = [1, 2.5], b = "x"}}',
+         PythonCall(call="mine:f", parameters={"a": [1, 2.5], "b": "x"})),
+        ('{kind = "command", argv = ["x", "{input}", "{output}"], timeout_s = 5}',
+         Command(argv=("x", "{input}", "{output}"), timeout_s=5.0)),
+    ],
+)  # fmt: skip
+def test_files_say_the_same_as_python(tmp_path, text, spec):
+    (tmp_path / "arm.toml").write_text(f"algorithm = {text}")
+    assert read(tmp_path / "arm.toml", OneArm).algorithm == spec
+
+
+def test_a_wrong_placeholder_is_told_where_it_stands(tmp_path):
+    (tmp_path / "arm.toml").write_text('algorithm = {kind = "command", argv = ["x", "{inptu}", "{output}"]}')
+    with pytest.raises(SpecError, match=r"arm.toml:1:\d+: algorithm.argv: unknown placeholder \{inptu\}; allowed"):
+        read(tmp_path / "arm.toml", OneArm)
 
 
 def test_commands_never_see_a_shell():
