@@ -8,6 +8,7 @@ products. What the matrix truncates rings, and what lies outside the field of vi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -72,7 +73,7 @@ def slab(protocol: MRProtocol, centres_mm: np.ndarray, height_mm: float) -> Slab
     return Slab(start, np.maximum(top - bottom, 0).astype(np.float32))
 
 
-@jax.jit
+@partial(jax.jit, static_argnames=("phase_axis",))
 def encode(
     magnetisation: jax.Array,
     start: jax.Array,
@@ -81,6 +82,8 @@ def encode(
     nodes: tuple[jax.Array, jax.Array, jax.Array],
     first: jax.Array,
     second: jax.Array,
+    scale: float = 1.0,
+    phase_axis: str = "y",
 ) -> jax.Array:
     """Sample k-space of all coils and slices.
 
@@ -90,8 +93,10 @@ def encode(
         table: sensitivities on nodes, complex64 [coil, z, y, x].
         nodes: interpolation from nodes to voxels along z, y, x, float32 [voxel, node].
         first: encoding along y, complex64 [k, y] mm; second: along x, [k, x] mm.
+        scale: multiplies the result.
+        phase_axis: "y" or "x" (static).
     Returns:
-        complex64 [slice, coil, k_y, k_x] in units of magnetisation x sensitivity x mm^3.
+        complex64 [coil, shot, sample] in units of magnetisation x sensitivity x mm^3; slice by slice.
     """
     parts = jnp.stack([table.real, table.imag])
 
@@ -106,6 +111,8 @@ def encode(
         seen = jnp.einsum("pYX,rcpYX->rcYX", here, maps, precision="highest")
         seen = jax.lax.complex(seen[0].real - seen[1].imag, seen[0].imag + seen[1].real)
         lines = jnp.einsum("ky,cyx->ckx", first, seen, precision="highest")
-        return jnp.einsum("lx,ckx->ckl", second, lines, precision="highest")
+        order = "ckl" if phase_axis == "y" else "clk"
+        return jnp.einsum(f"lx,ckx->{order}", second, lines, precision="highest")
 
-    return jax.lax.map(one, (start, taken_mm))
+    slices = jax.lax.map(one, (start, taken_mm)) * scale
+    return jnp.swapaxes(slices, 0, 1).reshape(table.shape[0], -1, slices.shape[-1])

@@ -10,6 +10,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Array = jax.Array
 
@@ -36,9 +37,36 @@ def to_image(kspace: Array, fov_mm: tuple[float, float], axes: tuple[int, int] =
     return image * (kspace.shape[axes[0]] * kspace.shape[axes[1]] / (fov_mm[0] * fov_mm[1]))
 
 
-@partial(jax.jit, static_argnames=("acceleration",))
-def unfolding(maps: Array, covariance: Array, acceleration: int, regularisation: float = 0.0) -> tuple[Array, ...]:
-    """SENSE weights and g-factor of regular undersampling along the last axis but one.
+@partial(jax.jit, static_argnames=("slices", "phase_lines"))
+def coil_images(
+    kspace: Array,
+    taken: Array,
+    placed: Array,
+    window: Array,
+    fov_mm: tuple[float, float],
+    slices: int,
+    phase_lines: int,
+) -> Array:
+    """Images of all coils from some of the measured lines, the others zero.
+
+    Args:
+        kspace: complex64 [coil, shot, sample], slice by slice.
+        taken: which of a slice's lines to use [line]; placed: their phase-encoding indices [line].
+        window: apodisation [phase_lines, sample].
+        fov_mm: along (phase, readout).
+    Returns:
+        complex64 [slice, coil, phase, readout], per mm^2.
+    """
+    coils, _, samples = kspace.shape
+    lines = jnp.swapaxes(kspace.reshape(coils, slices, -1, samples)[:, :, taken], 0, 1)
+    full = jnp.zeros((slices, coils, phase_lines, samples), jnp.complex64).at[:, :, placed].set(lines)
+    return to_image(full * window, fov_mm)
+
+
+def unfolding(
+    maps: np.ndarray, covariance: np.ndarray, acceleration: int, regularisation: float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """SENSE weights and g-factor of regular undersampling along the last axis but one; host side, float64 inside.
 
     Args:
         maps: sensitivities, complex64 [slice, coil, phase, readout].
@@ -46,34 +74,33 @@ def unfolding(maps: Array, covariance: Array, acceleration: int, regularisation:
         acceleration: R; divides the phase axis.
         regularisation: relative to the mean squared (whitened) sensitivity.
     Returns:
-        weights [slice, R, coil, phase/R, readout], which take the folded coil images (one per R-th of the field of
-        view) to R pixels; g-factor [slice, phase, readout], 1 where nothing is lost; variance of an unfolded pixel
-        [slice, phase, readout] for folded images of the given covariance.
+        weights complex64 [slice, R, coil, phase/R, readout], which take the folded coil images (one per R-th of the
+        field of view) to R pixels; g-factor float32 [slice, phase, readout], 1 where nothing is lost; variance of an
+        unfolded pixel, float32 [slice, phase, readout], for folded images of the given covariance.
     """
     slices, coils, phase, samples = maps.shape
     root = whitening(covariance)
-    white = jnp.einsum("dc,scyx->sdyx", root, maps, precision="highest")
-    folded = white.reshape(slices, coils, acceleration, phase // acceleration, samples)
-    system = jnp.transpose(folded, (0, 3, 4, 1, 2))  # [slice, phase/R, readout, coil, R]
-    adjoint = jnp.conj(jnp.swapaxes(system, -1, -2))
-    normal = jnp.matmul(adjoint, system, precision="highest")
-    power = jnp.real(jnp.diagonal(normal, axis1=-2, axis2=-1))
-    load = regularisation * jnp.mean(power) + 1e-12 * jnp.max(power)
-    normal = normal + load * jnp.eye(acceleration, dtype=normal.dtype)
-    weights = jnp.linalg.solve(normal, adjoint)  # [slice, phase/R, readout, R, coil]
-    spread = jnp.sum(jnp.abs(weights) ** 2, -1)
+    weights = np.empty((slices, acceleration, coils, phase // acceleration, samples), np.complex64)
+    g, spread = np.empty((2, slices, phase, samples), np.float32)
+    for i, here in enumerate(maps):
+        white = (root @ here.reshape(coils, -1)).reshape(coils, acceleration, phase // acceleration, samples)
+        system = np.moveaxis(white, (2, 3), (0, 1))  # [phase/R, readout, coil, R]
+        adjoint = np.conj(np.swapaxes(system, -1, -2))
+        normal = adjoint @ system
+        power = np.real(np.diagonal(normal, axis1=-2, axis2=-1)).copy()
+        normal += (regularisation * power.mean() + 1e-14 * power.max()) * np.eye(acceleration)
+        inverse = 1 / normal if acceleration == 1 else np.linalg.inv(normal)
+        unfold = inverse @ adjoint
+        variance = np.sum(np.abs(unfold) ** 2, -1)
+        weights[i] = np.moveaxis(unfold @ root, (0, 1), (2, 3))
+        spread[i] = np.moveaxis(variance, -1, 0).reshape(phase, samples)
+        g[i] = np.moveaxis(np.sqrt(variance * power), -1, 0).reshape(phase, samples)
+    return weights, g, spread
 
-    def pixels(values: Array) -> Array:
-        return jnp.transpose(values, (0, 3, 1, 2)).reshape(slices, phase, samples)
 
-    weights = jnp.einsum("syxrd,dc->srcyx", weights, root, precision="highest")
-    return weights, pixels(jnp.sqrt(spread * power)), pixels(spread)
-
-
-def whitening(covariance: Array) -> Array:
-    """Matrix that takes coils to virtual ones of white, unit-variance noise, complex64 [coil, coil]."""
-    root = jnp.linalg.cholesky(covariance)
-    return jax.scipy.linalg.solve_triangular(root, jnp.eye(len(root)), lower=True).astype(jnp.complex64)
+def whitening(covariance: np.ndarray) -> np.ndarray:
+    """Matrix that takes coils to virtual ones of white, unit-variance noise, float64 or complex128 [coil, coil]."""
+    return np.linalg.inv(np.linalg.cholesky(np.asarray(covariance, np.promote_types(covariance.dtype, float))))
 
 
 @jax.jit
@@ -91,14 +118,13 @@ def unfold(images: Array, weights: Array) -> Array:
 
 
 @jax.jit
-def root_sum_of_squares(images: Array, maps: Array, covariance: Array) -> Array:
+def root_sum_of_squares(images: Array, maps: Array, whitening: Array) -> Array:
     """Magnitude of the whitened coils over that of their sensitivities; float32 [slice, phase, readout]."""
-    white = partial(jnp.einsum, "dc,scyx->sdyx", whitening(covariance), precision="highest")
+    white = partial(jnp.einsum, "dc,scyx->sdyx", whitening, precision="highest")
     seen, sensed = (jnp.sqrt(jnp.sum(jnp.abs(white(part)) ** 2, axis=1)) for part in (images, maps))
     return seen / sensed
 
 
-def hann(count: int) -> Array:
+def hann(count: int) -> np.ndarray:
     """Apodisation of one axis of k-space: 1 at its centre, 0 just outside."""
-    j = jnp.arange(count) - count // 2
-    return jnp.cos(jnp.pi * j / (count + 1)) ** 2
+    return np.cos(np.pi * (np.arange(count) - count // 2) / (count + 1)) ** 2

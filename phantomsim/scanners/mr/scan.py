@@ -56,7 +56,7 @@ class Scan:
         self.count = scanner.coils.count * scanner.coils.rings
         if protocol.acceleration > self.count:
             raise ScannerError(f"acceleration is {protocol.acceleration}; {scanner.name} has {self.count} coils")
-        self._unfolding: dict[float, tuple[jax.Array, jax.Array, jax.Array]] = {}
+        self._unfolding: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     @cached_property
     def expected_id(self) -> str:
@@ -125,11 +125,10 @@ class Scan:
                 matrix = encode.readout(n, fov, r, width, p.readout_oversampling)
             matrices.append(matrix.astype(np.complex64))
         nodes = tuple(coils.interpolation(r) for r in from_isocentre)
-        sampled = encode.encode(magnetisation, rows.start, rows.taken_mm, self._table, nodes, *matrices)
-        if p.phase_axis == "x":
-            sampled = jnp.swapaxes(sampled, -1, -2)
         emf = np.float32(noise.emf_uV(self.scanner.field_T))
-        kspace = jnp.swapaxes(sampled, 0, 1).reshape(self.count, -1, p.samples) * emf
+        kspace = encode.encode(
+            magnetisation, rows.start, rows.taken_mm, self._table, nodes, *matrices, emf, phase_axis=p.phase_axis
+        )
         return Expected(kspace, tuple(map(float, isocentre_mm)), grid.direction)  # type: ignore[arg-type]
 
     def acquire(self, expected: Expected, key: jax.Array) -> RawData:
@@ -157,7 +156,9 @@ class Scan:
         """Magnitude image on the protocol's field of view and matrix; unit 1, see the head of this file."""
         images = self._coil_images(raw, reconstruction)
         if reconstruction.method == "fft":
-            values = reconstruct.root_sum_of_squares(images, self._maps, self._shape_of_noise)
+            values = reconstruct.root_sum_of_squares(
+                images, self._maps, reconstruct.whitening(self._shape_of_noise).astype(np.float32)
+            )
         else:
             values = jnp.abs(reconstruct.unfold(images, self._weights(reconstruction.regularisation)[0]))
         if self.protocol.phase_axis == "x":
@@ -166,12 +167,22 @@ class Scan:
 
     def _coil_images(self, raw: RawData, reconstruction: MRReconstruction) -> jax.Array:
         p, lines, wanted = self.protocol, sampling.measured(self.protocol), sampling.lattice(self.protocol)
-        kspace = jnp.asarray(raw.arrays["kspace"]).reshape(self.count, p.slices, len(lines), p.samples)
-        full = jnp.zeros((p.slices, self.count, p.phase_lines, p.samples), jnp.complex64)
-        full = full.at[:, :, wanted].set(jnp.swapaxes(kspace[:, :, np.searchsorted(lines, wanted)], 0, 1))
-        if reconstruction.window == "hann":
-            full = full * reconstruct.hann(p.phase_lines)[:, None] * reconstruct.hann(p.samples)
-        return reconstruct.to_image(full, self._fov) / (p.slice_mm * noise.emf_uV(self.scanner.field_T))
+        scale = p.slice_mm * noise.emf_uV(self.scanner.field_T)
+        return reconstruct.coil_images(
+            raw.arrays["kspace"],
+            np.searchsorted(lines, wanted),
+            wanted,
+            (self._window(reconstruction) / scale).astype(np.float32),
+            self._fov,
+            slices=p.slices,
+            phase_lines=p.phase_lines,
+        )
+
+    def _window(self, reconstruction: MRReconstruction) -> np.ndarray:
+        p = self.protocol
+        if reconstruction.window == "none":
+            return np.ones((p.phase_lines, p.samples))
+        return np.outer(reconstruct.hann(p.phase_lines), reconstruct.hann(p.samples))
 
     def image_grid(self, raw: RawData) -> Grid:
         """Where the image's voxels are: the slab's slices, gaps in their spacing."""
@@ -189,23 +200,20 @@ class Scan:
     def noise_sd(self, reconstruction: MRReconstruction) -> np.ndarray:
         """SD of the real part of a SENSE image's noise, float32 [z, y, x], from theory alone."""
         p = self.protocol
-        window = 1.0
-        if reconstruction.window == "hann":
-            window = float(jnp.mean(reconstruct.hann(p.phase_lines) ** 2) * jnp.mean(reconstruct.hann(p.samples) ** 2))
-        samples = p.acceleration * p.phase_lines * p.samples * window
+        samples = p.acceleration * np.sum(self._window(reconstruction) ** 2)
         scale = self._fov[0] * self._fov[1] * p.slice_mm * noise.emf_uV(self.scanner.field_T)
         spread = self._weights(reconstruction.regularisation)[2] * self._noise_scale
-        return self._oriented(jnp.sqrt(spread * samples / 2) / scale)
+        return self._oriented(np.sqrt(spread * samples / 2) / scale)
 
-    def _oriented(self, values: jax.Array) -> np.ndarray:
-        return np.asarray(jnp.swapaxes(values, -1, -2) if self.protocol.phase_axis == "x" else values)
+    def _oriented(self, values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(np.swapaxes(values, -1, -2) if self.protocol.phase_axis == "x" else values)
 
     @property
     def _fov(self) -> tuple[float, float]:
         y, x = self.protocol.fov_mm
         return (x, y) if self.protocol.phase_axis == "x" else (y, x)
 
-    def _weights(self, regularisation: float) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def _weights(self, regularisation: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if regularisation not in self._unfolding:
             self._unfolding[regularisation] = reconstruct.unfolding(
                 self._maps, self._shape_of_noise, self.protocol.acceleration, regularisation
@@ -225,7 +233,7 @@ class Scan:
 
     @cached_property
     def _shape_of_noise(self) -> np.ndarray:
-        return (self.covariance_uV2 / self._noise_scale).astype(np.float32)
+        return self.covariance_uV2 / self._noise_scale
 
     @cached_property
     def _table(self) -> np.ndarray:

@@ -1,0 +1,158 @@
+"""The whole chain: place, scale, noise, cost."""
+
+import jax
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from phantomsim.errors import GridError, ScannerError
+from phantomsim.grid import Grid
+from phantomsim.scanners.mr import sampling
+from phantomsim.scanners.mr.laws import PLAIN, ellipsoid, small_protocol, small_scanner
+from phantomsim.scanners.mr.spec import MRReconstruction
+
+RSS = MRReconstruction(method="fft")
+TURNED = ((-1.0, 0.0, 0.0), (0.0, 0.8, -0.6), (0.0, 0.6, 0.8))
+
+
+def image_of(magnetisation, grid, isocentre=(0.0, 0.0, 0.0), reconstruction=PLAIN, **protocol):
+    scan = small_scanner().build(small_protocol(**protocol))
+    return scan.reconstruct(scan.noise_free(scan.expected_of(magnetisation, grid, isocentre)), reconstruction)
+
+
+@pytest.mark.parametrize("phase_axis", ["y", "x"])
+@pytest.mark.parametrize("acceleration", [1, 3])
+def test_an_insert_appears_where_it_is(phase_axis, acceleration):
+    """On an anisotropic, non-cubic, turned grid, off the isocentre, whatever axis is phase encoded."""
+    grid = Grid((22, 50, 36), (3.0, 2.0, 2.5), (30.0, -40.0, 12.0), TURNED)
+    m = np.zeros(grid.shape, np.float32)
+    m[12:15, 30:35, 7:11] = 1.0
+    want = grid.world([13.0, 32.0, 8.5])
+    isocentre = grid.world([12.0, 26.0, 15.0])
+    image = image_of(
+        m, grid, isocentre, phase_axis=phase_axis, acceleration=acceleration, slices=7, slice_mm=4.0, gap_mm=1.0,
+        fov_mm=(120.0, 108.0), matrix=(48, 36), offset_mm=(4.0, -3.0, 1.0),
+    )  # fmt: skip
+    values = np.asarray(image.values)
+    bright = np.argwhere(values > 0.3)
+    weights = values[tuple(bright.T)]
+    centre = image.grid.world((bright * weights[:, None]).sum(0) / weights.sum())
+    assert np.linalg.norm(centre - want) < 0.8
+    np.testing.assert_allclose(image.grid.direction, TURNED, atol=1e-6)
+
+
+@pytest.mark.parametrize(("method", "acceleration"), [("sense", 1), ("sense", 2), ("fft", 1)])
+def test_the_image_is_magnetisation_relative_to_water(method, acceleration):
+    grid = Grid.centred((10, 96, 96), (3.0, 2.0, 2.0))
+    m = 0.37 * ellipsoid(grid, (100.0, 70.0, 60.0), sub=2)
+    image = image_of(m, grid, acceleration=acceleration, reconstruction=MRReconstruction(method=method, window="hann"))
+    centre = np.asarray(image.values)[:, 24:40, 24:40]
+    np.testing.assert_allclose(centre, 0.37, rtol=0.02)
+    assert centre.mean() == pytest.approx(0.37, rel=2e-3)
+
+
+def test_what_lies_beyond_the_phase_field_of_view_folds_in():
+    grid = Grid.centred((6, 100, 100), (3.0, 2.0, 2.0))
+    m = np.zeros(grid.shape, np.float32)
+    m[:, 48:52, 88:92] = 1.0  # 80 mm to the right: 16 mm beyond the edge of a 128 mm field of view, so it folds to -48
+    seen = {
+        axis: np.asarray(image_of(m, grid, (0.0, 0.0, 0.0), RSS, fov_mm=(128.0, 128.0), phase_axis=axis).values)[0, 32]
+        for axis in ("x", "y")
+    }
+    bright = np.flatnonzero(seen["x"] > 0.5 * seen["x"].max())
+    assert abs(bright.mean() * 2 - 63 - (80 - 128)) <= 2
+    assert seen["x"].max() > 0.2
+    assert seen["y"].max() < 0.05 * seen["x"].max()  # along the readout the receiver's filter removes it
+
+
+def test_noise_of_the_raw_data_has_the_stated_covariance():
+    grid = Grid.centred((6, 32, 32), (3.0, 6.0, 6.0))
+    scan = small_scanner().build(small_protocol())
+    expected = scan.expected_of(np.zeros(grid.shape, np.float32), grid, (0.0, 0.0, 0.0))
+    noise = np.asarray(scan.acquire(expected, jax.random.key(7)).arrays["kspace"]).reshape(8, -1)
+    found = noise @ noise.conj().T / noise.shape[1]
+    scale = scan.covariance_uV2[0, 0]
+    np.testing.assert_allclose(found / scale, scan.covariance_uV2 / scale, atol=0.06)
+
+
+def test_predicted_noise_is_that_of_many_images():
+    grid = Grid.centred((6, 32, 32), (3.0, 6.0, 6.0))
+    scan = small_scanner().build(small_protocol(acceleration=2, matrix=(32, 32), phase_axis="y"))
+    expected = scan.expected_of(np.full(grid.shape, 100.0, np.float32), grid, (0.0, 0.0, 0.0))
+    keys = jax.random.split(jax.random.key(8), 60)
+    images = np.stack([scan.reconstruct(scan.acquire(expected, key), PLAIN).values for key in keys])
+    ratio = images.std(0, ddof=1) / scan.noise_sd(PLAIN)
+    inside = ratio[:, 8:24, 8:24]
+    assert inside.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_acceleration_saves_lines_and_calibration_costs_them():
+    assert len(sampling.measured(small_protocol())) == 64
+    assert len(sampling.measured(small_protocol(acceleration=4))) == 16
+    lines = sampling.measured(small_protocol(acceleration=4, calibration_lines=12))
+    assert len(lines) == 16 + 12 - 3
+    assert 32 in lines
+
+
+def test_calibration_lines_do_not_change_the_unfolded_image():
+    grid = Grid.centred((6, 64, 64), (3.0, 3.0, 3.0))
+    m = ellipsoid(grid, (100.0, 70.0, 60.0), sub=2)
+    plain, more = (image_of(m, grid, acceleration=2, calibration_lines=n).values for n in (0, 8))
+    np.testing.assert_allclose(plain, more, atol=1e-5)
+
+
+def test_scan_time_is_TR_times_lines_times_averages_times_groups():
+    p = small_protocol(TR_ms=500.0, TE_ms=5.0, averages=3, acceleration=2, slices=12)
+    assert small_scanner().build(p).dose() == {"scan_time_s": pytest.approx(0.5 * 32 * 3)}
+    short = small_protocol(TR_ms=20.0, TE_ms=5.0, slices=12)  # one slice at a time
+    assert small_scanner().build(short).dose()["scan_time_s"] == pytest.approx(0.02 * 64 * 12)
+
+
+def test_only_what_sets_the_noise_alone_shares_expected_data():
+    def identity(**changes):
+        return small_scanner().build(small_protocol(**changes)).expected_id
+
+    base = identity()
+    assert identity(averages=4, bandwidth_Hz=5e4) == base
+    for change in (
+        {"TE_ms": 6.0},
+        {"acceleration": 2},
+        {"slice_mm": 4.0},
+        {"phase_axis": "y"},
+        {"offset_mm": (0, 0, 1)},
+    ):
+        assert identity(**change) != base
+
+
+def test_slices_outside_the_phantom_are_empty():
+    grid = Grid.centred((4, 32, 32), (3.0, 6.0, 6.0))
+    values = np.asarray(image_of(np.ones(grid.shape, np.float32), grid, slices=7).values)
+    assert np.abs(values[[0, -1]]).max() < 1e-6
+    assert values[3, 32, 32] == pytest.approx(1.0, abs=0.05)
+
+
+def test_more_acceleration_than_coils_is_refused():
+    with pytest.raises(ScannerError, match="8 coils"):
+        small_scanner().build(small_protocol(acceleration=16))
+
+
+def test_magnetisation_off_the_grid_is_refused():
+    scan = small_scanner().build(small_protocol())
+    with pytest.raises(GridError, match="magnetisation"):
+        scan.expected_of(np.zeros((2, 3, 4), np.float32), Grid.centred((2, 3, 5), (1.0, 1.0, 1.0)), (0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"acceleration": 3}, "does not divide the 64"),
+        ({"TI_ms": 100.0}, "belongs to inversion-recovery"),
+        ({"TR_ms": 5.0}, "must be longer"),
+        ({"matrix": (63, 64)}, "even"),
+        ({"calibration_lines": 65}, "64 lines"),
+        ({"bandwidth": 1.0}, "Extra inputs"),
+    ],
+)
+def test_impossible_protocols_are_refused(change, message):
+    with pytest.raises(ValidationError, match=message):
+        small_protocol(**change)
