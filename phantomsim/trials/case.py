@@ -76,6 +76,24 @@ class Imaging:
     def _scan(self, arm: Arm) -> Any:
         return self._once(("scan", canonical(arm.scanner), canonical(arm.protocol)), arm.build)
 
+    def _expected(self, arm: Arm, present: bool) -> Any:
+        scan = self._scan(arm)
+
+        def make() -> Any:
+            where = isocentre(self.phantom, arm.protocol.centre_on)
+            key = patient_key(self.trial.seed, self.patient, Stream.TISSUE)
+            return scan.expected(self.phantom.with_lesions(present), where, key)
+
+        return self._once(("expected", scan.expected_id, present), make)
+
+    def raw(self, arm: Arm, present: bool) -> RawData:
+        """The noisy measurement; arms that differ in the algorithm alone share it."""
+        scan_hash = hash32(canonical(arm.scanner) + canonical(arm.protocol))
+        key = acquisition_key(self.trial.seed, self.patient, scan_hash, present)
+        return self._once(
+            ("raw", scan_hash, present), lambda: self._scan(arm).acquire(self._expected(arm, present), key)
+        )
+
     def noise_free(self, arm: Arm, present: bool) -> Image:
         """The reconstruction at infinite dose."""
         scan = self._scan(arm)

@@ -92,7 +92,8 @@ class _Worker:
         self._thread.start()
 
     def _feed(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             while True:
                 batch = self._todo.get_nowait()
@@ -112,7 +113,10 @@ class _Worker:
         code = self.process.wait()
         tail = self.log.read_text(errors="replace").strip().splitlines()[-3:]
         why = "killed (out of memory?)" if code == -9 else f"exit code {code}"
-        return f"a worker stopped ({why}); its log is {self.log}: {' | '.join(tail)}. Finished patients are kept: run again with --resume"
+        return (
+            f"a worker stopped ({why}); its log is {self.log}: {' | '.join(tail)}. "
+            "Finished patients are kept: run again with --resume"
+        )
 
     def stop(self) -> None:
         """Let the process end (its input closes); what it has not finished is not written."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from phantomsim.formats.nifti import write as write_nifti
 from phantomsim.formats.zarr_store import write_phantom
@@ -22,9 +21,9 @@ def sample(
     patients: Sequence[int],
     seed: int,
     out: Path,
-    form: Literal["zarr", "nifti"] = "zarr",
+    form: str = "zarr",
     sets: Sequence[str] = (),
-    tick: Callable[[], None] = lambda: None,
+    tick: Callable[[], object] = lambda: None,
 ) -> Path:
     """Make phantoms, one file per patient, and a mosaic of the first eight.
 
@@ -41,7 +40,7 @@ def sample(
     """
     spec = read(generator, Generator, sets)
     out.mkdir(parents=True, exist_ok=True)
-    shown = []
+    shown: list[Phantom] = []
     for patient in patients:
         phantom = generate(spec, seed, patient)
         _write(phantom, out, f"patient-{patient:06d}", form)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any
 
 import jax
 import numpy as np
@@ -20,13 +20,11 @@ from phantomsim.image import Image, RawData
 from phantomsim.keys import acquisition_key, hash32
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.position import isocentre
-from phantomsim.spec import assemble, canonical
+from phantomsim.spec import Catalogued, assemble, canonical, read
 from phantomsim.store import atomic_write_text
 from phantomsim.trials.case import geometry_of
 from phantomsim.trials.picture import save_slices
-from phantomsim.trials.spec import Arm
-
-Form = Literal["zarr", "nifti", "dicom"]
+from phantomsim.trials.spec import Arm, Scanner
 
 
 @dataclass(frozen=True)
@@ -52,11 +50,11 @@ def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) ->
     Raises:
         ScannerError, AlgorithmError.
     """
-    scan = arm.scanner.build(arm.protocol)  # type: ignore[arg-type]
+    scan = arm.build()
     present = any(float(s.present) > 0 for s in phantom.lesions)
     key = acquisition_key(seed, patient, hash32(canonical(arm.scanner) + canonical(arm.protocol)), present)
     raw = scan.acquire(scan.expected(phantom, isocentre(phantom, arm.protocol.centre_on)), key)
-    image = scan.reconstruct(raw, arm.reconstruction)  # type: ignore[arg-type]
+    image = scan.reconstruct(raw, arm.reconstruction)
     given = AlgorithmInput(
         np.asarray(image.values), raw, image.grid.spacing_mm, geometry_of(image, raw), scan.dose(), seed, image.unit
     )
@@ -77,18 +75,12 @@ def make_arm(scanner: str, protocol: str | None, reconstruction: str | None, set
     Raises:
         SpecError, CatalogueError.
     """
-    whole = assemble(Arm.model_fields["scanner"].rebuild_annotation(), scanner)
+    whole = read(scanner, Annotated[Scanner, Catalogued("scanners")])
     protocol = protocol or next(iter(whole.protocols))
-    if reconstruction is None:
-        known = list(whole.reconstructions)
-        reconstruction = protocol if protocol in known else known[0]
-    names = [
-        f'name="{protocol}"',
-        f'scanner="{scanner}"',
-        f'protocol="{protocol}"',
-        f'reconstruction="{reconstruction}"',
-    ]
-    return assemble(Arm, None, [*names, *sets])
+    known = list(whole.reconstructions)
+    reconstruction = reconstruction or (protocol if protocol in known else known[0])
+    chosen = {"name": protocol, "scanner": scanner, "protocol": protocol, "reconstruction": reconstruction}
+    return assemble(Arm, [*(f"{key}={json.dumps(value)}" for key, value in chosen.items()), *sets])
 
 
 def read_any_phantom(path: Path) -> Phantom:
@@ -98,7 +90,7 @@ def read_any_phantom(path: Path) -> Phantom:
     return zarr_store.read_phantom(path)
 
 
-def scan(path: Path, arm: Arm, out: Path, form: Form = "zarr", seed: int = 0) -> Path:
+def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> Path:
     """Image the phantom at `path` and write what came of it; returns the picture's path.
 
     Writes image (zarr, nifti or a folder of DICOM), lesion (fraction on the image's grid, where the phantom has
@@ -122,18 +114,23 @@ def scan(path: Path, arm: Arm, out: Path, form: Form = "zarr", seed: int = 0) ->
     return picture
 
 
-def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: Form) -> None:
+def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> None:
     lesion = Image(found.lesion_fraction, found.image.grid, "1") if phantom.lesions else None
     if form == "dicom":
-        facts: dict[str, Any] = {"dose": found.dose, **arm.protocol.model_dump()}
-        dicom.write_series(
-            out / "dicom", found.image, modality=arm.scanner.kind.upper(), facts=phantom.facts, protocol=facts
-        )
+        info = arm.reconstruction.model_dump() | arm.protocol.model_dump() | found.dose
+        info |= {"scanner": arm.scanner.name, "protocol": arm.name}
+        modality = arm.scanner.kind.upper()
+        dicom.write_series(out / "dicom", found.image, modality=modality, facts=phantom.facts, info=_plain(info))
         if lesion is not None:
-            dicom.write_seg(out / "lesion.dcm", out / "dicom", np.asarray(lesion.values) >= 0.5)
+            dicom.write_seg(out / "lesion.dcm", out / "dicom", {"lesion": found.lesion_fraction >= 0.5})
         return
     for name, image in (("image", found.image), ("lesion", lesion)):
         if image is not None and form == "zarr":
             zarr_store.write_image(out / f"{name}.ome.zarr", image)
         elif image is not None:
             nifti.write(out / f"{name}.nii.gz", image.values, image.grid)
+
+
+def _plain(info: dict[str, Any]) -> dict[str, Any]:
+    """What a DICOM header can hold: numbers and text."""
+    return {key: value for key, value in info.items() if isinstance(value, int | float | str)}

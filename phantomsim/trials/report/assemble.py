@@ -69,7 +69,7 @@ def assemble(
 
 
 def _arm(arm: Arm, parts: Parts) -> ArmFacts:
-    dose = next((part["dose"][arm.name] for part in parts if part["dose"]), {})
+    dose: dict[str, Any] = next((part["dose"][arm.name] for part in parts if part["dose"]), {})
     return ArmFacts(
         name=arm.name,
         scanner=arm.scanner.name,
