@@ -4,12 +4,16 @@ Numbers of streams are part of the file format: they are never changed, so that 
 trial can be made again alone.
 """
 
+from __future__ import annotations
+
 import enum
 import hashlib
-
-import jax
+from typing import TYPE_CHECKING
 
 from phantomsim.errors import SpecError
+
+if TYPE_CHECKING:  # imported where it is used, so that specs and the command line start without it
+    import jax
 
 MAX_SEED = 2**32
 
@@ -34,6 +38,8 @@ def root_key(seed: int) -> jax.Array:
     Raises:
         SpecError: seed is not in 0 .. 2^32 - 1.
     """
+    import jax
+
     if not 0 <= seed < MAX_SEED:
         raise SpecError(f"seed is {seed}; must be from 0 to {MAX_SEED - 1}")
     return jax.random.key(seed, impl="threefry2x32")
@@ -41,6 +47,8 @@ def root_key(seed: int) -> jax.Array:
 
 def patient_key(seed: int, patient: int, stream: Stream) -> jax.Array:
     """The key of one stream of one patient; independent of how many patients there are."""
+    import jax
+
     return jax.random.fold_in(jax.random.fold_in(root_key(seed), patient), int(stream))
 
 
@@ -52,6 +60,8 @@ def acquisition_key(seed: int, patient: int, scan_hash: int, present: bool) -> j
             which differ in the algorithm alone share their raw data.
         present: whether the lesion is in the patient; the absent twin has noise of its own.
     """
+    import jax
+
     key = jax.random.fold_in(patient_key(seed, patient, Stream.ACQUISITION), scan_hash)
     return jax.random.fold_in(key, int(present))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from phantomsim.generators.labels_spec import LabelTable
-from phantomsim.spec import Catalogued, Spec
+from phantomsim.spec import Catalogued, FilePath, Spec
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=4, le=2048)]
@@ -57,7 +57,7 @@ class FromFiles(Spec):
     """Patients from a folder of segmentations; patient p is file p modulo their number.
 
     Attributes:
-        folder: where they are; `~` and `$VARIABLE` are expanded when the first patient is made.
+        folder: where they are, from the folder of the file that says so; `~` and `$VARIABLE` are expanded.
         pattern: which files (`**/` goes down folders).
         labels: what each label is made of; a name in generators/labels or a path.
         ids: which of the table's sets of ids the files use; the table's default where not given.
@@ -73,7 +73,7 @@ class FromFiles(Spec):
     kind: Literal["from-files"]
     name: str = ""
     description: str = ""
-    folder: str
+    folder: Annotated[str, FilePath()]
     pattern: str = "*.nii.gz"
     labels: Annotated[LabelTable, Catalogued("generators/labels")]
     ids: str | None = None
@@ -153,6 +153,8 @@ class Procedural(Spec):
             if late := set(law.slope) - known:
                 raise ValueError(f"{name} depends on {sorted(late)}, which must stand before it")
             known.add(name)
+            if {"height_mm", "bmi_kg_per_m2"} <= known:
+                known.add("bsa_m2")  # follows from both
         return self
 
 

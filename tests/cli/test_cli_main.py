@@ -47,6 +47,12 @@ def test_help_imports_no_command_and_nothing_heavy() -> None:
     assert [m for m in loaded if m.startswith("phantomsim.cli.")] == ["phantomsim.cli.main"]
 
 
+def test_specs_are_read_without_the_libraries_that_compute() -> None:
+    code = "import sys; from phantomsim import spec; assert not spec.check('quickstart'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"jax", "numpy", "scipy", "matplotlib"} & set(loaded)
+
+
 def test_help_lists_every_command_with_one_line() -> None:
     text = run("--help").output
     for name, (_, line) in cli.COMMANDS.items():
