@@ -10,7 +10,7 @@ import pydantic
 
 from phantomsim.catalogue import first_sentence
 from phantomsim.specfile import kinds, types
-from phantomsim.specfile.types import describe, quote
+from phantomsim.specfile.words import describe, quote
 
 
 def entries(noun: str) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from phantomsim.spec import Catalogued
 from phantomsim.specfile import kinds, nodes, resolve, sets, types
 from phantomsim.specfile.explain import explain
 from phantomsim.specfile.nodes import Node
-from phantomsim.specfile.types import quote
+from phantomsim.specfile.words import quote
 
 
 def load(source: str | Path, model: Any, changes: Sequence[str] = ()) -> Any:

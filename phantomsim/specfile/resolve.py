@@ -12,6 +12,7 @@ from phantomsim.spec import Catalogued, FilePath, Marker, Shorthand, Within
 from phantomsim.specfile import nodes, types
 from phantomsim.specfile.nodes import Node, Origin
 from phantomsim.specfile.sets import merge
+from phantomsim.specfile.words import quote
 
 Steps = tuple[str | int, ...]
 
@@ -135,7 +136,7 @@ def _split(node: Node) -> tuple[Node, Node]:
     """`base`, and the table without it."""
     base = node.value["base"]
     if not isinstance(base.value, str):
-        raise SpecError(base.value_at.problem(f"is {types.quote(base.value)}; must be a name or a path", base.at.path))
+        raise SpecError(base.value_at.problem(f"is {quote(base.value)}; must be a name or a path", base.at.path))
     return base, replace(node, value={k: v for k, v in node.value.items() if k != "base"})
 
 
