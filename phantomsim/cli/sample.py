@@ -1,5 +1,6 @@
 """phantomsim sample"""
 
+import sys
 from pathlib import Path
 
 import click
@@ -25,7 +26,8 @@ def command(generator: str, patients: int, first: int, seed: int, out: Path, for
     """Make phantoms with GENERATOR (a file or a catalogue name), one store a patient, and a picture of all."""
     from phantomsim.trials.sample import sample
 
-    with click.progressbar(length=patients, label="Phantoms", file=click.get_text_stream("stderr")) as bar:
-        picture = sample(generator, range(first, first + patients), seed, out, form, sets, lambda: bar.update(1))
+    numbers = range(first, first + patients)
+    with click.progressbar(length=patients, label="Phantoms", file=sys.stderr) as bar:
+        picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1))
     click.echo(f"Phantoms: {out}")
     click.echo(f"Picture: {picture}")

@@ -77,17 +77,18 @@ def score_rows(trial: Trial, parts: Sequence[Mapping[str, Any]]) -> list[dict[st
     for reader in trial.readers:
         if reader.trained:
             for arm in trial.arms:
-                _train(reader, [r for r in rows if r["reader"] == reader.name and r["arm"] == arm.name], trial.seed)
+                mine = [r for r in rows if r["reader"] == reader.name and r["arm"] == arm.name]
+                _train(reader, mine, trial.seed, arm.name)
     return rows
 
 
-def _train(reader: Reader, rows: list[dict[str, Any]], seed: int) -> None:
+def _train(reader: Reader, rows: list[dict[str, Any]], seed: int, arm: str) -> None:
     """Fill in the scores of a trained reader in one arm; all fail if it cannot be trained."""
     size = max((len(r["features"]) for r in rows if "features" in r), default=1)
     features = np.array([r.get("features", [np.nan] * size) for r in rows])
     present = np.array([bool(r["present"]) for r in rows])
     try:
-        scores = reading.finish(reader, features, present, [r["subject"] for r in rows], seed)
+        scores = reading.finish(reader, features, present, [r["subject"] for r in rows], seed, arm)
     except TrialError as error:
         for row in rows:
             row.update(status="failed", message=str(error))

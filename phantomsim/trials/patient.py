@@ -11,11 +11,8 @@ from phantomsim.errors import TrialError
 from phantomsim.phantom import Phantom
 from phantomsim.trials.case import Case, Imaging
 from phantomsim.trials.readers.read import Reading, read
-from phantomsim.trials.readers.spec import CHO, NPW, RMSE, AlgorithmScore, Reader
+from phantomsim.trials.readers.spec import Reader
 from phantomsim.trials.spec import Trial
-
-#: Readers that also read the twin without the lesion; the others measure the lesion itself.
-READ_TWINS = (NPW, CHO, RMSE, AlgorithmScore)
 
 
 def simulate_patient(
@@ -38,7 +35,7 @@ def simulate_patient(
     for number, arm in enumerate(trial.arms):
         for present in (True, False) if imaging.phantom.lesions else (False,):
             case = imaging.case(arm, present)
-            rows += [_row(reader, case) for reader in trial.readers if present or isinstance(reader, READ_TWINS)]
+            rows += [_row(reader, case) for reader in trial.readers if reader.reads(present)]
             if patient < trial.run.examples:
                 pictures |= _picture(case, f"{number}-{int(present)}")
     return _facts(imaging.phantom, patient) | {"rows": rows, "dose": _doses(trial, imaging)}, pictures
