@@ -1,0 +1,1 @@
+"""Patients made of ellipsoids, superquadrics and tubes."""
