@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -9,7 +12,6 @@ FEW = 50.0  # photons; below, Poisson numbers are drawn, above, normal ones of t
 MOST = 120  # photons: ten standard deviations above FEW
 
 
-@jax.jit
 def measure(
     key: jax.Array, mean_keV: jax.Array, variance_keV2: jax.Array, electronic_keV: jax.Array | float
 ) -> jax.Array:
@@ -25,20 +27,37 @@ def measure(
     Returns:
         float32 readings [keV]; electronic noise may make them negative.
     """
-    normal_key, poisson_key, electronic_key = jax.random.split(key, 3)
-    quantum = variance_keV2 / jnp.maximum(mean_keV, jnp.finfo(jnp.float32).tiny)
-    photons = mean_keV / jnp.maximum(quantum, jnp.finfo(jnp.float32).tiny)
-    few = photons < FEW
-
-    normal = photons + jnp.sqrt(photons) * jax.random.normal(normal_key, photons.shape)
-    drawn = jax.lax.cond(jnp.any(few), lambda: jnp.where(few, _poisson(poisson_key, photons), normal), lambda: normal)
-    return drawn * quantum + electronic_keV * jax.random.normal(electronic_key, photons.shape)
+    # Drawn apart: fused into its users, the generator would be compiled (a second each) and run several times.
+    return _measure(_uniform(key, (2, *mean_keV.shape)), mean_keV, variance_keV2, electronic_keV)
 
 
-def _poisson(key: jax.Array, mean: jax.Array) -> jax.Array:
-    """Poisson numbers of mean 0 to FEW by inverting the distribution (jax.random.poisson takes 4 s to compile)."""
+@partial(jax.jit, static_argnums=1)
+def _uniform(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    limit = 1 - float(jnp.finfo(jnp.float32).epsneg)
+    return jax.random.uniform(key, shape, minval=-limit, maxval=limit)
+
+
+@jax.jit
+def _measure(
+    uniform: jax.Array, mean_keV: jax.Array, variance_keV2: jax.Array, electronic_keV: jax.Array | float
+) -> jax.Array:
+    def view(data: tuple[jax.Array, ...]) -> jax.Array:
+        uniform, electronic, mean, variance = data
+        quantum = variance / jnp.maximum(mean, jnp.finfo(jnp.float32).tiny)
+        photons = mean / jnp.maximum(quantum, jnp.finfo(jnp.float32).tiny)
+        many = photons + jnp.sqrt(2 * photons) * jax.lax.erf_inv(uniform)
+        few = photons < FEW
+        drawn = jax.lax.cond(jnp.any(few), lambda: jnp.where(few, _poisson(uniform, photons), many), lambda: many)
+        return drawn * quantum + electronic_keV * math.sqrt(2) * jax.lax.erf_inv(electronic)
+
+    # View by view, so that only views with few photons pay for drawing them one by one.
+    return jax.lax.map(view, (uniform[0], uniform[1], mean_keV, variance_keV2))
+
+
+def _poisson(uniform: jax.Array, mean: jax.Array) -> jax.Array:
+    """Poisson numbers of mean 0 to FEW by inverting their distribution at a number between -1 and 1."""
     mean = jnp.minimum(mean, FEW)
-    uniform = jax.random.uniform(key, mean.shape)
+    uniform = 0.5 + 0.5 * uniform
 
     def step(k: jax.Array, state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
         number, chance, below = state
