@@ -17,7 +17,7 @@ from phantomsim.specfile import types, words
 
 project = "phantomsim"
 author = "The phantomsim developers"
-copyright = "the phantomsim developers; Apache-2.0"  # noqa: A001 - Sphinx wants this name
+copyright = "the phantomsim developers; Apache-2.0"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
