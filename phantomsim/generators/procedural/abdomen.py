@@ -141,7 +141,7 @@ def _kidneys(paint: Painter, n: Numbers, t: Numbers) -> None:
     w = n["wobble"]
     free = paint.of("adipose") & t["below"]
     for side, name, z0, i in ((1.0, "kidney_right", -28.0, 2), (-1.0, "kidney_left", -14.0, 5)):
-        centre = (side * (64.0 + 3 * w[i]), t["spine_y"] + 4.0, z0 + 7.0 * w[i + 1])
+        centre = (side * (70.0 + 2 * w[i]), t["spine_y"] + 7.0, z0 + 7.0 * w[i + 1])
         q = turned(moved(paint.p, centre), side * (0.22 + 0.05 * w[i + 2]), (0, 2))
         q = turned(q, side * 0.5, (0, 1))  # the hilum looks forward and inward
         long = n["kidney_length_mm"] / 2
@@ -149,10 +149,13 @@ def _kidneys(paint: Painter, n: Numbers, t: Numbers) -> None:
         bean = ellipsoid(q, (0.0, 0.0, 0.0), (1.06 * wide, 0.94 * wide, long))
         sinus = ellipsoid(q, (-side * 0.55 * wide, 0.0, 0.0), (0.75 * wide, 0.32 * wide, 0.5 * long))
         paint.organ("kidney", name, jnp.maximum(bean, -sinus), free, n[f"{name}_mL"])
+        t["below"] = t["below"] & (bean - paint.levels[name] > 0)  # sinus and pelvis are the kidney's own
+        t["renal"] = bean if side > 0 else union(t["renal"], bean)
         pelvis = ellipsoid(q, (-side * 0.6 * wide, 0.0, 0.0), (0.45 * wide, 0.16 * wide, 0.25 * long))
-        paint.put("urine", (pelvis < 0) & paint.of("adipose") & t["below"])
+        paint.put("urine", (pelvis < 0) & free & paint.of("adipose"))
         gland = ellipsoid(paint.p, (side * 36.0, t["spine_y"] + 18.0, 38.0), (3.5, 13.0, 14.0))
         paint.put("adrenal", (gland < 0) & paint.of("adipose") & t["below"])
+    t["below"] = t["below"] & (t["renal"] > 4.0)  # fat about the kidneys keeps other organs off
 
 
 def _spleen(paint: Painter, n: Numbers, t: Numbers) -> None:
@@ -249,7 +252,12 @@ def _small_bowel(paint: Painter, n: Numbers, t: Numbers) -> None:
     s = k * z + 0.9 * jnp.sin(0.030 * y + w[25]) + 3.0 * w[26]
     loops = -10.0 * (jnp.sin(u) * jnp.cos(v) + jnp.sin(v) * jnp.cos(s) + jnp.sin(s) * jnp.cos(u))
     fat = paint.of("adipose") & t["below"]
-    room = fat & (y > t["spine_y"] + 34.0) & (z < 0.25 * y - 12.0) & (t["fascia"] < -WALL_MM - 3.0)
+    room = (
+        fat
+        & (y > t["spine_y"] + 32.0 - 0.004 * x * x + 5.0 * jnp.sin(0.07 * x + w[27]))
+        & (z < 0.25 * y - 12.0)
+        & (t["fascia"] < -WALL_MM - 3.0)
+    )
     at_l3 = jnp.abs(z - L3_MM) < VERTEBRA_MM / 2
     excess = (fat & at_l3).sum() * paint.voxel_mL - n["visceral_fat_cm2"] * VERTEBRA_MM / 10.0
     least, most = 0.15, 0.75  # of the room: loops neither vanish nor fill it

@@ -1,6 +1,7 @@
 """Shapes as signed level functions: negative inside, about the distance to the surface in millimetres.
 
-A point is a triple of arrays (x, y, z) [mm] that broadcast together; grids pass [1, 1, X], [1, Y, 1], [Z, 1, 1], so that what depends on one axis costs next to nothing. First-order distances are f / |grad f| (Taubin 1994,
+A point is a triple of arrays (x, y, z) [mm] that broadcast together; grids pass [1, 1, X], [1, Y, 1] and [Z, 1, 1], so
+that what depends on one axis costs next to nothing. First-order distances are f / |grad f| (Taubin 1994,
 doi:10.1145/195826.195831): exact at the surface, good within some millimetres, of the right sign everywhere.
 """
 
