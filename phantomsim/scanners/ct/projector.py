@@ -129,7 +129,11 @@ def rows_of_voxels(z_mm: np.ndarray, edges_mm: np.ndarray) -> np.ndarray:
 
 
 def _levels(
-    rays: Rays, shape: tuple[int, ...], spacing_mm: tuple[float, float, float], centre_mm: np.typing.ArrayLike, shift: float
+    rays: Rays,
+    shape: tuple[int, ...],
+    spacing_mm: tuple[float, float, float],
+    centre_mm: np.typing.ArrayLike,
+    shift: float,
 ) -> np.ndarray:
     """Distances from the source at which rows are worked out, over all that the volume takes up [mm]."""
     if np.ptp(rays.source_mm[:, 2]) > 0:
