@@ -12,7 +12,8 @@ from phantomsim.spec import Catalogued, FilePath, Spec
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=4, le=2048)]
 
-#: Covariates that each procedural anatomy is built from; a generator file gives a distribution for each.
+#: Covariates that each procedural anatomy is built from, in the order in which they are drawn; a generator file
+#: gives a distribution for each.
 REGIONS: dict[str, tuple[str, ...]] = {
     "abdomen": (
         *("height_mm", "bmi_kg_per_m2", "liver_mL", "spleen_mL", "kidney_right_mL", "kidney_left_mL", "pancreas_mL"),
@@ -92,7 +93,7 @@ class Covariate(Spec):
     Attributes:
         mean: one value, or one for each sex, at the reference of every slope.
         sd: standard deviation of what the slopes do not explain.
-        slope: change of the mean per unit of an earlier covariate (`age_years`, or any listed before).
+        slope: change of the mean per unit of an earlier covariate (`age_years`, or any before it in REGIONS).
         about: that covariate's reference value (0 where not given).
         min, max: where the law is cut.
         source: the publication.
@@ -125,7 +126,7 @@ class Procedural(Spec):
         centre_z_mm: height of the grid's middle; 0 is the middle of L1 (abdomen) or of the brain case (head).
         male_fraction: share of men.
         age_years: youngest and oldest; uniform between.
-        covariates: a distribution for each that the region is built from, in the order in which they are drawn.
+        covariates: a distribution for each that the region is built from.
         texture: relative-density texture.
     """
 
@@ -141,6 +142,10 @@ class Procedural(Spec):
     covariates: dict[str, Covariate]
     texture: Texture = Texture()
 
+    def laws(self) -> list[tuple[str, Covariate]]:
+        """Covariates in the region's order, in which they are drawn; a file may name them in any order."""
+        return [(name, self.covariates[name]) for name in REGIONS[self.region]]
+
     @model_validator(mode="after")
     def _complete(self) -> Procedural:
         wanted, given = set(REGIONS[self.region]), set(self.covariates)
@@ -149,9 +154,10 @@ class Procedural(Spec):
                 f"covariates of the {self.region}: missing {sorted(wanted - given)}, unknown {sorted(given - wanted)}"
             )
         known = {"age_years"}
-        for name, law in self.covariates.items():
+        for name, law in self.laws():
             if late := set(law.slope) - known:
-                raise ValueError(f"{name} depends on {sorted(late)}, which must stand before it")
+                allowed = ", ".join(sorted(known))
+                raise ValueError(f"{name} depends on {', '.join(sorted(late))}; it may depend on {allowed}")
             known.add(name)
             if {"height_mm", "bmi_kg_per_m2"} <= known:
                 known.add("bsa_m2")  # follows from both

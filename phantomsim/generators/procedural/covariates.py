@@ -10,7 +10,7 @@ from phantomsim.generators.spec import Covariate, Procedural
 
 
 def draw(spec: Procedural, key: jax.Array) -> dict[str, float | str]:
-    """Sex, age and every covariate, in the order of the file, each given those before it.
+    """Sex, age and every covariate, in the region's order, each given those before it.
 
     One number of the key per covariate, so that changing one law leaves the other draws.
 
@@ -22,7 +22,7 @@ def draw(spec: Procedural, key: jax.Array) -> dict[str, float | str]:
     sex = "male" if u[0] < spec.male_fraction else "female"
     young, old = spec.age_years
     known: dict[str, float] = {"age_years": float(young + u[1] * (old - young))}
-    for (name, law), v in zip(spec.covariates.items(), u[2:]):
+    for (name, law), v in zip(spec.laws(), u[2:]):
         known[name] = _one(law, sex, known, float(v))
         if "height_mm" in known and "bmi_kg_per_m2" in known:
             known["bsa_m2"] = body_surface_m2(known["height_mm"], known["bmi_kg_per_m2"])
