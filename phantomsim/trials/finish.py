@@ -51,6 +51,7 @@ def finish(
     analysis = analyse(rows, trial.endpoints, trial.hypotheses, [a.name for a in trial.arms])
     facts = provenance(trial, command)
     left = departures(trial, frozen) if frozen else []
+    was = str(json.loads(frozen.read_text())["digest"]) if frozen else ""
     folder.write_table("results.csv", RESULT_COLUMNS, rows)
     folder.write_table("patients.csv", PATIENT_COLUMNS, [row for part in ordered for row in _patient_rows(part)])
     verdicts = {
@@ -62,7 +63,7 @@ def finish(
     }
     _write_json(folder.path / "verdicts.json", verdicts)
     _write_json(folder.path / "provenance.json", facts)
-    data = assemble(trial, plan, ordered, rows, analysis, folder.pictures(), facts, left, str(frozen or ""))
+    data = assemble(trial, plan, ordered, rows, analysis, folder.pictures(), facts, left, was)
     atomic_write_text(folder.path / "report.html", render(data))
     return analysis
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tomli_w
 
 from phantomsim.algorithms.run import title
-from phantomsim.spec import canonical, digest
+from phantomsim.spec import Spec
 from phantomsim.trials.plan import Plan
+from phantomsim.trials.report import words
 from phantomsim.trials.report.data import (
     ArmFacts,
     ExampleSlice,
@@ -38,7 +40,7 @@ def assemble(
     departures: Sequence[str] = (),
     frozen: str = "",
 ) -> ReportData:
-    """Gather what `render` needs; see `ReportData`."""
+    """Gather what `render` needs; see `ReportData`. `frozen` is the digest of the frozen plan, "" without one."""
     return ReportData(
         name=trial.name,
         title=trial.title or trial.name,
@@ -52,7 +54,7 @@ def assemble(
         examples=_examples(trial, parts, pictures),
         failures=_failures(rows),
         refusals=_refusals(parts),
-        frozen=digest(trial) if frozen and not departures else frozen,
+        frozen=frozen,
         departures=departures,
         plan={
             "patients": len(plan.subjects),
@@ -63,8 +65,8 @@ def assemble(
         population=_population(trial, parts),
         provenance={k: v for k, v in provenance.items() if k != "command"},
         command=str(provenance.get("command", "")),
-        reproduce="phantomsim run trial.json --out again",
-        specification=canonical(trial),
+        reproduce=_again(provenance),
+        specification=as_toml(trial),
     )
 
 
@@ -73,15 +75,39 @@ def _arm(arm: Arm, parts: Parts) -> ArmFacts:
     return ArmFacts(
         name=arm.name,
         scanner=arm.scanner.name,
-        protocol=_short(arm.protocol.model_dump()),
-        reconstruction=_short(arm.reconstruction.model_dump()),
+        protocol=_settings(arm.protocol),
+        reconstruction=_settings(arm.reconstruction),
         algorithm=title(arm.algorithm),
         dose=dose,
     )
 
 
-def _short(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{k} {v}" for k, v in values.items() if v is not None and not isinstance(v, dict))
+def _settings(spec: Spec) -> str:
+    """What a protocol or reconstruction says: what must be said, and what differs from the default."""
+    fields = type(spec).model_fields
+    values = {name: getattr(spec, name) for name in fields if name != "description"}
+    told = {k: v for k, v in values.items() if fields[k].is_required() or v != fields[k].default}
+    return ", ".join(words.setting(name, value) for name, value in told.items() if value is not None)
+
+
+def as_toml(trial: Trial) -> str:
+    """The trial as a file that needs no catalogue: every reference resolved, every value told."""
+    return tomli_w.dumps(_without_none(trial.model_dump(mode="json")))
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_none(v) for k, v in value.items() if v is not None}
+    return [_without_none(v) for v in value] if isinstance(value, list) else value
+
+
+def _again(provenance: Mapping[str, Any]) -> str:
+    pins = " ".join(f"{name}=={provenance[name]}" for name in ("phantomsim", "jax", "numpy") if name in provenance)
+    return (
+        "# Save the whole specification (above, under Plan) as trial.toml. Tables are the same byte for byte on the\n"
+        f"# same kind of device with the versions listed here ({pins}, Python {provenance.get('python', '')}).\n"
+        "phantomsim run trial.toml --out again"
+    )
 
 
 def _scores(rows: Sequence[Mapping[str, Any]], reader: str, arm: str) -> ScoreSet:
@@ -112,7 +138,7 @@ def _examples(trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np
                     lesion=fraction if fraction.max() > 0 else None,
                     spacing_mm=tuple(arrays[f"spacing-{name}"].tolist()),
                     window=_window(first, arm),
-                    unit="HU" if arm.scanner.kind == "ct" else "1",
+                    unit="HU" if arm.scanner.kind == "ct" else "",
                     present=bool(present),
                     note=note,
                 )

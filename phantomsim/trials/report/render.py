@@ -28,6 +28,7 @@ def render(data: ReportData) -> str:
         headline=words.headline(data),
         sentences=[words.sentence(v, data) for v in data.verdicts],
         dose_columns=_dose_columns(data.arms),
+        dose_notes=_dose_notes(data.arms),
         forests=[forest.draw(data, endpoint) for endpoint in data.endpoints],
         rocs=[roc.draw(data, endpoint) for endpoint in data.endpoints if endpoint.statistic == "auc"],
         distributions=[distributions.draw(data, endpoint) for endpoint in data.endpoints if data.scores],
@@ -39,8 +40,13 @@ def render(data: ReportData) -> str:
 
 
 def _dose_columns(arms: Sequence[ArmFacts]) -> list[str]:
-    """Names of all dose figures, in the order in which arms give them."""
-    return list(dict.fromkeys(name for arm in arms for name in arm.dose))
+    """Names of all dose figures, in the order in which arms give them; texts are told below the table."""
+    return list(dict.fromkeys(k for arm in arms for k, v in arm.dose.items() if not isinstance(v, str)))
+
+
+def _dose_notes(arms: Sequence[ArmFacts]) -> list[tuple[str, str]]:
+    """What is said of doses in words, each once."""
+    return list(dict.fromkeys((k, v) for arm in arms for k, v in arm.dose.items() if isinstance(v, str)))
 
 
 def _lines(message: str) -> Markup:

@@ -87,12 +87,33 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
-def unit(name: str) -> str:
-    """`CTDIvol_mGy` as "CTDIvol [mGy]"; a bare unit (`mAs`) and names without a unit stay."""
-    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+#: Units that are made of several suffixes.
+COMPOUND = {"mGy_cm": "mGy cm", "kg_per_m2": "kg/m\N{SUPERSCRIPT TWO}", "g_per_cm3": "g/cm\N{SUPERSCRIPT THREE}"}
+
+
+def parted(name: str) -> tuple[str, str]:
+    """A name and its unit: "CTDIvol", "mGy"; the unit is "" for a bare unit (`mAs`) and for names without one."""
+    known = {**{suffix: suffix for suffix in SUFFIXES}, **COMPOUND}
+    for suffix in sorted(known, key=len, reverse=True):
         if name.endswith("_" + suffix):
-            return f"{name.removesuffix('_' + suffix).replace('_', ' ')} [{suffix}]"
-    return name.replace("_", " ")
+            return name.removesuffix("_" + suffix).replace("_", " "), known[suffix]
+    return name.replace("_", " "), ""
+
+
+def unit(name: str) -> str:
+    """`CTDIvol_mGy` as "CTDIvol [mGy]"."""
+    what, of = parted(name)
+    return f"{what} [{of}]" if of else what
+
+
+def setting(name: str, value: object) -> str:
+    """One setting in words: "TE 16 ms", "fov 240 x 240 mm", "120 kVp", "sequence spoiled-gre"."""
+    what, of = parted(name)
+    many = isinstance(value, (list, tuple))
+    told = " x ".join(stated(v) for v in value) if many else stated(value)  # type: ignore[attr-defined]
+    if name in SUFFIXES:
+        return f"{told} {name}"
+    return " ".join(filter(None, (what, told, of)))
 
 
 def badge(verdict: Verdict) -> str:
@@ -113,7 +134,7 @@ def measure(verdict: Verdict, data: ReportData) -> str:
     if endpoint is None or endpoint.statistic != "auc":
         return f"Mean {verdict.endpoint}"
     alone = sum(e.statistic == "auc" for e in data.endpoints) == 1
-    return "AUC" if alone else f"AUC ({verdict.endpoint})"
+    return "AUC" if alone else endpoint.name if "auc" in endpoint.name.lower() else f"AUC ({endpoint.name})"
 
 
 def sentence(verdict: Verdict, data: ReportData) -> Sentence:

@@ -20,7 +20,10 @@ def draw(data: ReportData, endpoint: Endpoint) -> Drawing:
     what = "AUC" if endpoint.statistic == "auc" else f"mean of {endpoint.reader}"
     arms = [(e.arm, e.estimate, e.ci_low, e.ci_high) for e in data.estimates if e.endpoint == endpoint.name]
     found = [v for v in data.verdicts if v.endpoint == endpoint.name]
-    parts, y = _block(f"{endpoint.name}: {what} per arm", arms, endpoint, 0.0, [], 95.0)
+    says = what.lower() in endpoint.name.lower() or (endpoint.statistic != "auc" and endpoint.reader == endpoint.name)
+    parts, y = _block(
+        f"{endpoint.name} per arm" if says else f"{endpoint.name}: {what} per arm", arms, endpoint, 0.0, [], 95.0
+    )
     if found:
         rows = [(f"{v.arm_a} {words.MINUS} {v.arm_b}", v.estimate, v.ci_low, v.ci_high) for v in found]
         level = 100 * (1 - found[0].alpha)

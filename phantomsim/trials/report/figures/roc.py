@@ -39,7 +39,7 @@ def draw(data: ReportData, endpoint: Endpoint) -> Drawing:
     absent = max((e.n_cases - e.n_present for e in arms), default=0)
     caption = f"Empirical curves; {present} cases with and {absent} without the lesion in each arm. Dotted: chance."
     return Drawing(
-        f"{endpoint.name} (reader {endpoint.reader})",
+        endpoint.name if endpoint.reader in endpoint.name else f"{endpoint.name} (reader {endpoint.reader})",
         picture(SIZE, SIZE, label, parts, "plot square"),
         caption,
         tuple(enumerate(said)),

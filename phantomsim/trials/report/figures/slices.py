@@ -61,9 +61,11 @@ def _dash(note: str) -> str:
 
 
 def _caption(examples: Sequence[ExampleSlice], close: bool) -> str:
-    windows = sorted({f"{e.window[0]:g} to {e.window[1]:g} {e.unit}".strip() for e in examples})
+    windows = {e.patient: f"{e.window[0]:.3g} to {e.window[1]:.3g} {e.unit}".strip() for e in examples}
+    alike = len({e.window for e in examples}) == 1
+    told = windows[examples[0].patient] if alike else "; ".join(f"patient {p}: {w}" for p, w in windows.items())
     text_ = (
-        f"Axial slices through the lesion's centre, window {', '.join(windows)}. Anterior is up, the patient's right "
+        f"Axial slices through the lesion's centre, window {told}. Anterior is up, the patient's right "
         "is on the viewer's left. Each picture stands twice: as it is, and with the lesion's true outline "
         "(volume fraction one half)."
     )
