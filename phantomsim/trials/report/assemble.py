@@ -48,7 +48,7 @@ def assemble(
         verdicts=analysis.verdicts,
         estimates=analysis.estimates,
         endpoints=trial.endpoints,
-        arms=[_arm(arm, parts) for arm in trial.arms],
+        arms=[_arm(arm, parts, trial) for arm in trial.arms],
         readers=[ReaderFacts(r.name, r.kind, r.model_dump(exclude={"name", "kind"})) for r in trial.readers],
         scores=[_scores(rows, reader.name, arm.name) for reader in trial.readers for arm in trial.arms],
         examples=_examples(trial, parts, pictures),
@@ -70,24 +70,25 @@ def assemble(
     )
 
 
-def _arm(arm: Arm, parts: Parts) -> ArmFacts:
+def _arm(arm: Arm, parts: Parts, trial: Trial) -> ArmFacts:
     dose: dict[str, Any] = next((part["dose"][arm.name] for part in parts if part["dose"]), {})
     return ArmFacts(
         name=arm.name,
         scanner=arm.scanner.name,
-        protocol=_settings(arm.protocol),
-        reconstruction=_settings(arm.reconstruction),
+        protocol=_settings(arm.protocol, [a.protocol for a in trial.arms]),
+        reconstruction=_settings(arm.reconstruction, [a.reconstruction for a in trial.arms]),
         algorithm=title(arm.algorithm),
         dose=dose,
     )
 
 
-def _settings(spec: Spec) -> str:
-    """What a protocol or reconstruction says: what must be said, and what differs from the default."""
-    fields = type(spec).model_fields
-    values = {name: getattr(spec, name) for name in fields if name != "description"}
-    told = {k: v for k, v in values.items() if fields[k].is_required() or v != fields[k].default}
-    return ", ".join(words.setting(name, value) for name, value in told.items() if value is not None)
+def _settings(spec: Spec, others: Sequence[Spec]) -> str:
+    """What a protocol or reconstruction says: what must be said, and what any arm sets besides its default."""
+    fields = {name: field for name, field in type(spec).model_fields.items() if name != "description"}
+    alike = [other for other in others if type(other) is type(spec)]
+    told = [k for k, f in fields.items() if f.is_required() or any(getattr(o, k) != f.default for o in alike)]
+    values = {name: getattr(spec, name) for name in told or fields}
+    return ", ".join(words.setting(name, value) for name, value in values.items() if value is not None)
 
 
 def as_toml(trial: Trial) -> str:

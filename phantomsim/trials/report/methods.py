@@ -71,10 +71,15 @@ def _channels(reader: ReaderFacts) -> str:
 
 
 def _reader(reader: ReaderFacts) -> str:
-    """One sentence; empty for a kind that the table does not know."""
+    """What it is and what its settings mean; empty for a kind that the table does not know."""
     text = texts()["readers"].get(reader.kind, "")
+    if not text:
+        return ""
     channels = texts()["channels"].get(_channels(reader), "")
-    return f"Reader {reader.name} {text}".replace("{channels}", f" with {channels}" if channels else "") if text else ""
+    meanings = texts()["options"].get(reader.kind, {})
+    more = [meaning for key, by_value in meanings.items() if (meaning := by_value.get(str(reader.settings.get(key))))]
+    told = text.replace("{channels}", f" with {channels}" if channels else "")
+    return " ".join([f"Reader {reader.name} {told}", *more])
 
 
 def _tests(data: ReportData) -> str:

@@ -76,8 +76,10 @@ def bounds(found: Any) -> str:
 
 
 def stated(value: object) -> str:
-    """A number that somebody wrote (a dose, a margin, alpha): as few digits as it needs, at most four."""
-    return f"{value:.4g}".replace("-", MINUS) if isinstance(value, float) else number(value)
+    """A number that somebody wrote (a dose, a margin, alpha): as few digits as it needs, whole ones all."""
+    if not isinstance(value, float):
+        return number(value)
+    return f"{value:.{9 if value.is_integer() else 4}g}".replace("-", MINUS)
 
 
 def p_value(value: float) -> str:

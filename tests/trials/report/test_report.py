@@ -217,3 +217,14 @@ def test_slices_are_shown_as_radiologists_expect_and_the_outline_fits():
 def test_png_is_lossless():
     grey = np.random.default_rng(0).integers(0, 256, (17, 23), dtype=np.uint8)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(slices.png(grey)))), grey)
+
+
+def test_methods_tell_what_the_observer_knows():
+    """An observer that knows the background must not be taken for one that does not."""
+    known, ignored = (
+        render(dataclasses.replace(make(), readers=[ReaderFacts("npw", "npw", {"background": b})]))
+        for b in ("known", "ignored")
+    )
+    assert "signal and background are known exactly" in known
+    assert "known exactly" not in ignored
+    assert "Wagner RF" in known
