@@ -51,7 +51,8 @@ def add_background(label: np.ndarray, grid: Grid, body: np.ndarray, tissue: int,
     if skin_mm > 0:
         rim = np.zeros_like(body)
         for z, plane in enumerate(body):
-            rim[z] = plane & (ndimage.distance_transform_edt(plane, grid.spacing_mm[1:]) <= skin_mm)
+            depth = ndimage.distance_transform_edt(plane, grid.spacing_mm[1:]) - 0.5 * min(grid.spacing_mm[1:])
+            rim[z] = plane & (depth <= skin_mm)
         label[empty & rim] = skin
 
 
@@ -67,7 +68,7 @@ def add_shell(label: np.ndarray, grid: Grid, inner: int, shell: int, thickness_m
     box = tuple(slice(max(0, b.start - 1), b.stop + 1) for b in boxes[0])
     depth = ndimage.distance_transform_edt(mask[box], grid.spacing_mm)
     half = 0.5 * min(grid.spacing_mm)
-    label[box][mask[box] & (depth - half < thickness_mm)] = shell
+    label[box][mask[box] & (depth - half <= thickness_mm)] = shell
 
 
 def frame(label: np.ndarray, grid: Grid, shape: tuple[int, int, int]) -> tuple[np.ndarray, Grid]:

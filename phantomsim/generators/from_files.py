@@ -95,7 +95,8 @@ def _prepare(spec: FromFiles, label: np.ndarray, grid: Grid, tissues: tuple[str,
         label, dropped = body.largest_piece(label)
     if spec.voxel_mm is not None:
         new = resample.isotropic(grid, spec.voxel_mm)
-        label = (resample.nearest if spec.method == "nearest" else resample.signed_distance)(label, grid, new)
+        if new != grid:
+            label = (resample.nearest if spec.method == "nearest" else resample.signed_distance)(label, grid, new)
         grid = new
     if spec.shell_mm:
         inner, shell = (tissues.index(name) for name in SHELL)

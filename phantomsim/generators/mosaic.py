@@ -71,7 +71,8 @@ def planes(phantom: Phantom, height: int = 256) -> np.ndarray:
     cuts = [(label[z], truth[z], 1, 2), (label[:, y], truth[:, y], 0, 2), (label[:, :, x], truth[:, :, x], 0, 1)]
     palette = np.array([colour(t) for t in phantom.tissues], np.float32)
     size = [n * d for n, d in zip(label.shape, phantom.grid.spacing_mm)]
-    panels = [_panel(palette[a], m, size[r], size[c], height) for a, m, r, c in cuts]
+    scale = height / max(size[0], size[1])  # pixels per millimetre, the same for all three
+    panels = [_panel(palette[a], m, round(size[r] * scale), round(size[c] * scale), height) for a, m, r, c in cuts]
     gap = np.ones((height, GAP, 3), np.float32)
     return np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
 
@@ -100,12 +101,12 @@ def _centre(phantom: Phantom, label: np.ndarray) -> tuple[int, int, int]:
     return tuple(int(v) for v in np.clip(point, 0, np.array(label.shape) - 1))  # type: ignore[return-value]
 
 
-def _panel(rgb: np.ndarray, mask: np.ndarray, rows_mm: float, columns_mm: float, height: int) -> np.ndarray:
-    """Square pixels by nearest voxel, both axes turned round, the lesion's edge drawn."""
-    width = max(1, round(height * columns_mm / rows_mm))
-    i = (np.arange(height) * rgb.shape[0] // height)[::-1, None]
-    j = (np.arange(width) * rgb.shape[1] // width)[None, ::-1]
+def _panel(rgb: np.ndarray, mask: np.ndarray, rows: int, columns: int, height: int) -> np.ndarray:
+    """Square pixels by nearest voxel, both axes turned round, the lesion's edge drawn; padded to the height."""
+    i = (np.arange(rows) * rgb.shape[0] // rows)[::-1, None]
+    j = (np.arange(columns) * rgb.shape[1] // columns)[None, ::-1]
     picture, inside = rgb[i, j].copy(), np.pad(mask[i, j], 1)
     core = inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
     picture[inside[1:-1, 1:-1] & ~core] = LESION
-    return picture
+    above = (height - rows) // 2
+    return np.pad(picture, ((above, height - rows - above), (0, 0), (0, 0)), constant_values=COLOURS["air"][0])

@@ -10,14 +10,14 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from phantomsim.generators.procedural.paint import Numbers, Painter
+from phantomsim.generators.procedural.paint import Numbers, Painter, keep
 from phantomsim.generators.procedural.shapes import (
-    capsule,
     chain,
     ellipsoid,
     moved,
     smooth_union,
     superellipse,
+    tubes,
     turned,
     union,
 )
@@ -63,6 +63,7 @@ def _trunk(paint: Painter, n: Numbers) -> Numbers:
     chest = jnp.clip((z + 30.0) / 100.0, 0.0, 1.0)
     wide = 1.0 + 0.12 * chest * chest * (3.0 - 2.0 * chest)  # the chest is wider than the waist
     fascia = superellipse(x, y, a * wide, b * wide, 2.3)
+    (fascia,) = keep(fascia)
     body = superellipse(x, y - 0.1 * fat, a * wide + fat, b * wide + 0.95 * fat, 2.3)
     paint.put("skin", body < 0)
     paint.put("adipose", body < -SKIN_MM)
@@ -91,7 +92,7 @@ def _spine(paint: Painter, n: Numbers, t: Numbers) -> None:
     )
     spinous = ellipsoid((x, q[1], level), (0.0, -half * 0.72 - 36.0, -4.0), (4.0, 17.0, 10.0))
     across = ellipsoid((q[0], q[1], level), (35.0, -half * 0.72 - 5.0, 0.0), (20.0, 4.5, 6.0))
-    bone = union(jnp.maximum(column, tall), arch, spinous, across)
+    (bone,) = keep(union(jnp.maximum(column, tall), arch, spinous, across))
     paint.put("cartilage", (column < 0) & (tall >= 0))
     paint.put("bone-cortical", bone < 0)
     paint.put("bone-cancellous", (bone < -2.0))
@@ -120,13 +121,13 @@ def _chest(paint: Painter, n: Numbers, t: Numbers) -> None:
     side = jnp.where(x > 0, 1.0, -1.0)
     top = jnp.where(x > 0, 112.0, 100.0) + 6.0 * w[1]
     dome = top - 95.0 * (((x - 62.0 * side) / (0.75 * t["a"])) ** 2 + ((y - 8.0) / (0.82 * t["b"])) ** 2)
-    above = (z - dome) * 0.6  # about the distance to the steep surface
-    keep = paint.of("adipose") & t["inside"]
-    paint.put("muscle", keep & (above > 0) & (above < 3.0))
-    paint.put("lung", keep & (above >= 3.0) & (jnp.abs(x + 5.0) > 22.0 + 0.3 * jnp.maximum(y, -20.0)))
+    (above,) = keep((z - dome) * 0.6)  # about the distance to the steep surface
+    fat = paint.of("adipose") & t["inside"]
+    paint.put("muscle", fat & (above > 0) & (above < 3.0))
+    paint.put("lung", fat & (above >= 3.0) & (jnp.abs(x + 5.0) > 22.0 + 0.3 * jnp.maximum(y, -20.0)))
     heart = ellipsoid(paint.p, (-18.0, 30.0, 142.0), (62.0, 48.0, 46.0))
     paint.put("heart", (heart < 0) & t["inside"] & (above > 3.0))
-    t["below"] = t["inside"] & (above <= 0)
+    (t["below"],) = keep(t["inside"] & (above <= 0))
     slant = z + 0.5 * (y + t["b"])
     ring = jnp.mod(slant, 29.0) - 14.5
     rib = (jnp.sqrt(((t["fascia"] + 0.5 * WALL_MM) / 4.5) ** 2 + (ring / 7.0) ** 2) - 1.0) * 4.5
@@ -149,13 +150,14 @@ def _kidneys(paint: Painter, n: Numbers, t: Numbers) -> None:
         bean = ellipsoid(q, (0.0, 0.0, 0.0), (1.06 * wide, 0.94 * wide, long))
         sinus = ellipsoid(q, (-side * 0.55 * wide, 0.0, 0.0), (0.75 * wide, 0.32 * wide, 0.5 * long))
         paint.organ("kidney", name, jnp.maximum(bean, -sinus), free, n[f"{name}_mL"])
+        (bean,) = keep(bean)
         t["below"] = t["below"] & (bean - paint.levels[name] > 0)  # sinus and pelvis are the kidney's own
         t["renal"] = bean if side > 0 else union(t["renal"], bean)
         pelvis = ellipsoid(q, (-side * 0.6 * wide, 0.0, 0.0), (0.45 * wide, 0.16 * wide, 0.25 * long))
         paint.put("urine", (pelvis < 0) & free & paint.of("adipose"))
         gland = ellipsoid(paint.p, (side * 36.0, t["spine_y"] + 18.0, 38.0), (3.5, 13.0, 14.0))
         paint.put("adrenal", (gland < 0) & paint.of("adipose") & t["below"])
-    t["below"] = t["below"] & (t["renal"] > 4.0)  # fat about the kidneys keeps other organs off
+    (t["below"],) = keep(t["below"] & (t["renal"] > 4.0))  # fat about the kidneys keeps other organs off
 
 
 def _spleen(paint: Painter, n: Numbers, t: Numbers) -> None:
@@ -177,17 +179,14 @@ def _liver(paint: Painter, n: Numbers, t: Numbers) -> None:
     body = smooth_union(right, left, 30.0)
     below = -0.55 * (x - 30.0) * 0.6 - 0.25 * (y - 20.0) * 0.6 - 0.83 * (z + 12.0 - lift)  # the visceral face
     behind = -(y - t["spine_y"] - 22.0) - 0.5 * jnp.maximum(x - 20.0, 0.0)  # ends before the spine
-    field = jnp.maximum(jnp.maximum(body, below), behind)
+    (field,) = keep(jnp.maximum(jnp.maximum(body, below), behind))
     field = paint.organ("liver", "liver", field, paint.of("adipose") & t["below"], n["liver_mL"])
     root = (24.0, t["spine_y"] + 34.0, 92.0)
     ends = ((0.75 * t["a"], -0.1 * t["b"], 62.0), (0.42 * t["a"], 0.5 * t["b"], 66.0), (-25.0, 0.5 * t["b"], 66.0))
-    hepatic = [capsule(paint.p, root, end, 5.5, 2.5) for end in ends]
     hilum = (30.0, 0.15 * t["b"], 26.0 + lift)
-    portal = [
-        capsule(paint.p, hilum, end, 7.0, 3.0)
-        for end in ((0.72 * t["a"], 0.05 * t["b"], 34.0 + lift), (-8.0, 0.5 * t["b"], 52.0 + lift))
-    ]
-    paint.put("blood", (union(*hepatic, *portal) < 0) & (field < -3.0) & paint.of("liver"))
+    doors = ((0.72 * t["a"], 0.05 * t["b"], 34.0 + lift), (-8.0, 0.5 * t["b"], 52.0 + lift))
+    veins = [(root, end, 5.5, 2.5) for end in ends] + [(hilum, end, 7.0, 3.0) for end in doors]
+    paint.put("blood", (tubes(paint.p, veins) < 0) & (field < -3.0) & paint.of("liver"))
     sac = chain(paint.p, ((46.0, 0.42 * t["b"], -8.0), (34.0, 0.25 * t["b"], 22.0)), (15.0, 7.0))
     paint.organ("bile", "gallbladder", sac, paint.of("adipose", "liver") & t["below"], n["gallbladder_mL"])
 

@@ -19,6 +19,7 @@ from phantomsim.generators.procedural.shapes import (
     ellipsoid,
     smooth_union,
     superellipse,
+    tubes,
     union,
     waves,
 )
@@ -135,11 +136,9 @@ def _orbits(paint: Painter, p: Point, n: Numbers) -> None:
     paint.put("adipose", (cone < 0))
     apex = (11.0, 31.0, -26.0)
     nerve = capsule(p, (eye[0] - 1.0, eye[1] - r + 1.0, eye[2]), apex, 2.2)
-    pulls = [
-        capsule(p, (eye[0] + dx, eye[1] - 2.0, eye[2] + dz), apex, 2.2)
-        for dx, dz in ((r, 0.0), (-r, 0.0), (0.0, r), (0.0, -r))
-    ]
-    paint.put("muscle", union(*pulls) < 0)
+    ways = ((r, 0.0), (-r, 0.0), (0.0, r), (0.0, -r))
+    pulls = tubes(p, [((eye[0] + dx, eye[1] - 2.0, eye[2] + dz), apex, 2.2, 2.2) for dx, dz in ways])
+    paint.put("muscle", pulls < 0)
     paint.put("optic-nerve", nerve < 0)
     globe = ellipsoid(p, eye, (r, r, r))
     paint.put("eye", globe < 0)

@@ -59,10 +59,20 @@ def capsule(
     return jnp.sqrt(away + EPS) - (r0 if r1 is None else r0 + t * (r1 - r0))
 
 
+def tubes(p: Point, tubes: Sequence[tuple[Sequence[Number], Sequence[Number], Number, Number]]) -> jax.Array:
+    """Inside any of several capsules (start, end, r0, r1); one compiled body for all, drawn in turn."""
+    table = jnp.stack([jnp.stack([jnp.asarray(v, jnp.float32) for v in (*a, *b, r, s)]) for a, b, r, s in tubes])
+
+    def step(field: jax.Array, row: jax.Array) -> tuple[jax.Array, None]:
+        return jnp.minimum(field, capsule(p, tuple(row[:3]), tuple(row[3:6]), row[6], row[7])), None
+
+    shape = jnp.broadcast_shapes(*(a.shape for a in p))
+    return jax.lax.scan(step, jnp.full(shape, jnp.inf, jnp.float32), table)[0]
+
+
 def chain(p: Point, points: Sequence[Sequence[Number]], radii: Sequence[Number]) -> jax.Array:
     """A tube through several points."""
-    parts = [capsule(p, a, b, r, s) for a, b, r, s in zip(points, points[1:], radii, radii[1:])]
-    return union(*parts)
+    return tubes(p, [(a, b, r, s) for a, b, r, s in zip(points, points[1:], radii, radii[1:])])
 
 
 def union(*fields: jax.Array) -> jax.Array:
@@ -86,7 +96,10 @@ def waves(p: Point, vectors: jax.Array, phases: jax.Array) -> jax.Array:
         vectors: wave vectors (x, y, z) [rad/mm], [K, 3].
         phases: [K] [rad].
     """
-    total: jax.Array | float = 0.0
-    for k, phase in zip(vectors, phases):
-        total = total + jnp.cos(p[0] * k[0] + p[1] * k[1] + p[2] * k[2] + phase)
-    return total * jnp.sqrt(2.0 / len(vectors))
+
+    def step(total: jax.Array, row: jax.Array) -> tuple[jax.Array, None]:
+        return total + jnp.cos(p[0] * row[0] + p[1] * row[1] + p[2] * row[2] + row[3]), None
+
+    shape = jnp.broadcast_shapes(*(a.shape for a in p))
+    rows = jnp.concatenate([vectors, phases[:, None]], axis=1)
+    return jax.lax.scan(step, jnp.zeros(shape, jnp.float32), rows)[0] * jnp.sqrt(2.0 / len(vectors))

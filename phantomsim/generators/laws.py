@@ -1,0 +1,209 @@
+"""Laws of the anatomy: what lesions and procedural patients must satisfy."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import jax
+import numpy as np
+from scipy import ndimage
+
+from phantomsim import catalogue, spec
+from phantomsim.generators.generate import generate
+from phantomsim.generators.lesions.place import place
+from phantomsim.generators.lesions.spec import Lesions
+from phantomsim.generators.lesions.star import REACH_SD, star
+from phantomsim.generators.lesions.truth import fraction_on
+from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
+from phantomsim.generators.procedural import covariates
+from phantomsim.generators.resample import isotropic, signed_distance
+from phantomsim.generators.spec import Procedural
+from phantomsim.grid import Grid
+from phantomsim.keys import Stream, patient_key
+from phantomsim.laws import Law
+from phantomsim.phantom import Phantom
+
+SEED, PATIENTS = 11, 500
+BRAIN = ("grey-matter", "white-matter")
+
+
+def laws() -> list[Law]:
+    """Measure all laws of anatomy; some 30 s on one core, most of it compiling."""
+    return [*lesion_laws(), *covariate_laws(), *resampling_laws(), *abdomen_laws(), *head_laws()]
+
+
+def lesion_laws() -> list[Law]:
+    """Volume, shape and truth of lesions."""
+    errors = []
+    for i, (volume, voxel) in enumerate(((0.005, 1.0), (0.02, 2.0), (0.3, 0.5), (1.0, 1.0), (10.0, 2.0), (0.03, 3.0))):
+        f = _draw(0.2, volume, (voxel,) * 3, i)
+        errors.append(abs(f.sum(dtype=float) * voxel**3 / 1000 / volume - 1))
+    ball = _draw(0.0, 4.0, (1.0, 1.0, 1.0), 3)
+    z = np.arange(ball.shape[0]) - ball.sum(axis=(1, 2)) @ np.arange(ball.shape[0]) / ball.sum()
+    spread = float(ball.sum(axis=(1, 2)) @ z**2 / ball.sum())
+    radius = ball_radius_mm(4.0)
+    fine, coarse = (_spread(_draw(0.25, 4.0, (d,) * 3, 5)) * d * d for d in (0.5, 2.0))
+    return [
+        Law("lesion volume, worst relative error of 6 (0.005-10 mL at 0.5-3 mm)", "requested", 0.0, max(errors), 0.01),
+        Law(
+            "second moment of a ball of 4 mL [mm2]", "r^2 / 5, and 1/12 of a voxel", radius**2 / 5 + 1 / 12, spread, 0.1
+        ),
+        Law("second moment of one lesion at 2 mm over that at 0.5 mm", "same shape", 1.0, coarse / fine, 0.03),
+        Law(
+            "log-radius SD of 150 lesions of irregularity 0.2", "Gaussian random sphere", 0.2, _irregularity(150), 0.01
+        ),
+    ]
+
+
+def _draw(irregularity: float, volume: float, spacing: tuple[float, float, float], key: int) -> np.ndarray:
+    shape = star(jax.random.key(key), irregularity, 3.0)
+    box = box_shape(volume, math.exp(REACH_SD * irregularity), spacing)
+    return fractions(shape, volume, np.asarray(box) // 2 + 0.0, spacing, box)
+
+
+def _spread(fraction: np.ndarray) -> float:
+    """Trace of the second central moments [voxel^2], less what voxels add."""
+    total, trace = float(fraction.sum()), 0.0
+    for axis in range(3):
+        w = fraction.sum(axis=tuple(a for a in range(3) if a != axis))
+        i = np.arange(len(w))
+        trace += float(w @ (i - w @ i / total) ** 2 / total) - 1 / 12
+    return trace
+
+
+def _irregularity(count: int) -> float:
+    """SD of log radius over directions (by solid angle) and shapes."""
+    theta = np.linspace(0, np.pi, 65)
+    weight = np.sin(theta)[:, None] * np.ones(128)
+    squares = []
+    for k in range(count):
+        log = np.log(star(jax.random.key(1000 + k), 0.2, 3.0).radius[:, :-1])
+        squares.append(np.average((log - np.average(log, weights=weight)) ** 2, weights=weight))
+    return float(np.sqrt(np.mean(squares)))
+
+
+def covariate_laws() -> list[Law]:
+    """Sampled covariates against the publications that they come from, and against one that they do not."""
+    body, head = _sample("abdomen-procedural"), _sample("head-procedural")
+    men, women = body["sex"] == "male", body["sex"] == "female"
+    ship, matsumae = "SHIP-TREND, doi:10.3390/jcm13030769", "Matsumae 1996, doi:10.3171/jns.1996.84.6.0982"
+    feng = "Feng 2017, doi:10.3748/wjg.v23.i27.4968"
+    brain = head["icv_mL"] * head["brain_fraction"]
+    slope = np.polyfit(body["bsa_m2"], body["liver_mL"], 1)[0]
+    return [
+        Law("median body surface, men [m2]", ship, 2.05, float(np.median(body["bsa_m2"][men])), 0.03),
+        Law("median body surface, women [m2]", ship, 1.78, float(np.median(body["bsa_m2"][women])), 0.03),
+        Law("median right kidney, men [mL]", ship, 174.0, float(np.median(body["kidney_right_mL"][men])), 8.0),
+        Law("median right kidney, women [mL]", ship, 138.0, float(np.median(body["kidney_right_mL"][women])), 8.0),
+        Law("liver on body surface, slope [mL/m2]", feng, 758.3, float(slope), 100.0),
+        Law("mean spleen [mL]", "Caglar 2014, doi:10.5603/FM.2014.0038", 198.0, float(body["spleen_mL"].mean()), 12.0),
+        Law("mean brain, men [mL]", matsumae, 1302.0, float(brain[head["sex"] == "male"].mean()), 20.0),
+        Law("mean brain, women [mL]", matsumae, 1143.0, float(brain[head["sex"] == "female"].mean()), 20.0),
+    ]
+
+
+def _sample(name: str) -> dict[str, np.ndarray]:
+    what = _spec(name)
+    keys = [jax.random.split(patient_key(SEED, p, Stream.ANATOMY), 3)[0] for p in range(PATIENTS)]
+    rows = [covariates.draw(what, key) for key in keys]
+    return {k: np.array([row[k] for row in rows]) for k in rows[0]}
+
+
+def _spec(name: str) -> Procedural:
+    path: Path = catalogue.root() / "generators" / f"{name}.toml"
+    return spec.read(path, Procedural)  # type: ignore[no-any-return]
+
+
+def resampling_laws() -> list[Law]:
+    """A ball of labels on another grid."""
+    grid = Grid.centred((24, 40, 40), (2.5, 1.5, 1.5))
+    z, y, x = np.ix_(*grid.axes_mm())
+    label = (x**2 + y**2 + z**2 < 20.0**2).astype(np.uint8)
+    new = isotropic(grid, 1.0)
+    volume = float(signed_distance(label, grid, new).sum()) * new.voxel_mL
+    return [Law("ball of 20 mm, signed-distance resampling [mL]", "4/3 pi r^3", 33.51, volume, 0.5)]
+
+
+def abdomen_laws() -> list[Law]:
+    """A whole abdomen: volumes, fat, containment, and a lesion in its liver."""
+    what = _spec("abdomen-procedural").model_copy(update={"shape": (136, 160, 208), "voxel_mm": 2.0})
+    p = generate(what, SEED, 0)
+    facts = p.facts.covariates
+    grown = Lesions(tissue="tumour", host="liver", volume_mL=2.0, margin_mm=6.0, forbidden=("muscle", "bone-cortical"))
+    q = place(p, grown, SEED, 0)
+    grid = Grid.centred((40, 70, 90), (5.0, 4.3, 4.3), (3.0, 2.0, 1.0))
+    seen = float(fraction_on(q, grid).sum()) * grid.voxel_mL
+    lesion, forbidden = _lesion_mask(q), np.isin(np.asarray(p.label), [p.tissue_index(t) for t in grown.forbidden])
+    fat = _fat_area_cm2(p)
+    asked = float(facts["visceral_fat_cm2"]) + float(facts["subcutaneous_fat_cm2"])
+    drawn = [
+        Law(f"{name} drawn over that requested", "requested", 1.0, _volume(p, name) / float(facts[f"{name}_mL"]), 0.04)
+        for name in ("spleen", "pancreas")
+    ]
+    return [
+        *drawn,
+        Law("fat at L3 over that requested", "visceral + subcutaneous", 1.0, fat / asked, 0.15),
+        Law(
+            "organ voxels that touch skin or the room",
+            "containment",
+            0.0,
+            _touching(p, ("liver", "spleen", "kidney"), ("skin",)),
+            0,
+        ),
+        Law("pieces of the liver above 1 mL", "topology", 1.0, _pieces(p, "liver"), 0),
+        Law("lesion volume on a grid of 5 x 4.3 x 4.3 mm [mL]", "requested", 2.0, seen, 0.02),
+        Law("lesion voxels in forbidden tissue", "placement", 0.0, float((lesion & forbidden).sum()), 0),
+    ]
+
+
+def head_laws() -> list[Law]:
+    """A whole head: volumes, containment, topology."""
+    p = generate(_spec("head-procedural").model_copy(update={"voxel_mm": 2.0, "shape": (110, 120, 96)}), SEED, 1)
+    facts = p.facts.covariates
+    brain = float(facts["icv_mL"]) * float(facts["brain_fraction"])
+    bright = _volume(p, *BRAIN)
+    return [
+        Law("brain drawn over that requested", "requested; less dura, sinuses and falx", 1.0, bright / brain, 0.08),
+        Law(
+            "brain voxels that touch skin or the room",
+            "containment",
+            0.0,
+            _touching(p, BRAIN, ("skin", "air", "adipose")),
+            0,
+        ),
+        Law("pieces of brain above 1 mL", "topology", 1.0, _pieces(p, *BRAIN), 0),
+    ]
+
+
+def _is(p: Phantom, *names: str) -> np.ndarray:
+    return np.isin(np.asarray(p.label), [p.tissue_index(n) for n in names])
+
+
+def _volume(p: Phantom, *names: str) -> float:
+    return float(_is(p, *names).sum()) * p.grid.voxel_mL
+
+
+def _touching(p: Phantom, inner: tuple[str, ...], outer: tuple[str, ...]) -> float:
+    """Voxels of `inner` that share a face with `outer`."""
+    return float((ndimage.binary_dilation(_is(p, *inner)) & _is(p, *outer)).sum())
+
+
+def _pieces(p: Phantom, *names: str) -> float:
+    labels, _ = ndimage.label(_is(p, *names))
+    sizes = np.bincount(labels.ravel())[1:] * p.grid.voxel_mL
+    return float((sizes > 1.0).sum())
+
+
+def _fat_area_cm2(p: Phantom) -> float:
+    """Mean area of adipose tissue over the height of L3 [cm2]."""
+    from phantomsim.generators.procedural.abdomen import L3_MM, VERTEBRA_MM
+
+    z = p.grid.axes_mm()[0] + p.grid.centre_mm[2]
+    slab = np.abs(z - L3_MM) < VERTEBRA_MM / 2
+    area = _is(p, "adipose")[slab].sum(axis=(1, 2)).mean()
+    return float(area) * p.grid.spacing_mm[1] * p.grid.spacing_mm[2] / 100.0
+
+
+def _lesion_mask(p: Phantom) -> np.ndarray:
+    return fraction_on(p, p.grid) > 0

@@ -1,0 +1,103 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from phantomsim.errors import GridError, PlacementError, TissueError
+from phantomsim.generators.lesions.place import place
+from phantomsim.generators.lesions.spec import Lesions, VolumeRange
+from phantomsim.generators.lesions.truth import fraction_on, mask_on
+from phantomsim.grid import Grid
+
+GROWTH = Lesions(tissue="tumour", host="liver", volume_mL=0.5, margin_mm=3.0, forbidden=("bone-cortical",))
+
+
+def test_lesion_keeps_its_margin_and_off_forbidden_tissue(block):
+    for patient in range(12):
+        p = place(block, GROWTH, 5, patient)
+        (lesion,) = p.lesions
+        z, y, x = np.round(block.grid.index(lesion.centre_mm)).astype(int)
+        near = block.label[z - 1 : z + 2, y - 1 : y + 2, x - 1 : x + 2]
+        assert (near == 2).all()
+        assert block.label[(fraction_on(p, p.grid) > 0)].max() <= 2
+        assert not (block.label[fraction_on(p, p.grid) > 0] == 0).any()
+        assert lesion.volume_mL == pytest.approx(0.5, rel=1e-3)
+        assert lesion.host == "liver"
+
+
+def test_present_and_absent_twins_differ_in_the_lesion_alone(block):
+    p = place(block, GROWTH, 5, 0)
+    absent = p.with_lesions(False)
+    assert np.array_equal(np.asarray(absent.fraction("liver")), np.asarray(block.fraction("liver")))
+    change = np.asarray(p.fraction("tumour")) - np.asarray(absent.fraction("tumour"))
+    assert np.allclose(change, fraction_on(p, p.grid), atol=1e-6)
+    assert np.array_equal(fraction_on(p, p.grid), fraction_on(absent, p.grid))
+
+
+def test_a_patient_does_not_depend_on_others_and_repeats(block):
+    a, b = place(block, GROWTH, 5, 3), place(block, GROWTH, 5, 3)
+    assert a.lesions[0].centre_mm == b.lesions[0].centre_mm
+    assert np.array_equal(a.lesions[0].overlay.fraction, b.lesions[0].overlay.fraction)
+    assert a.lesions[0].centre_mm != place(block, GROWTH, 5, 4).lesions[0].centre_mm
+    assert a.lesions[0].centre_mm != place(block, GROWTH, 6, 3).lesions[0].centre_mm
+
+
+def test_boxes_are_static_over_volumes(block):
+    many = GROWTH.model_copy(update={"volume_mL": VolumeRange(min=0.05, max=0.8)})
+    placed = [place(block, many, 5, p).lesions[0] for p in range(8)]
+    assert len({s.overlay.fraction.shape for s in placed}) == 1
+    volumes = [s.volume_mL for s in placed]
+    assert min(volumes) >= 0.05 * 0.999
+    assert max(volumes) <= 0.8 * 1.001
+    assert max(volumes) > 2 * min(volumes)
+
+
+def test_several_lesions_do_not_overlap(block):
+    p = place(block, GROWTH.model_copy(update={"count": 6, "volume_mL": 0.3}), 1, 0)
+    assert len(p.lesions) == 6
+    total = sum(
+        (np.asarray(fraction_on(dataclasses.replace(p, lesions=(s,)), p.grid)) > 0).astype(int) for s in p.lesions
+    )
+    assert total.max() == 1
+
+
+def test_refused_places_are_counted_and_failure_is_said(block):
+    p = place(block, GROWTH, 5, 0)
+    wide = GROWTH.model_copy(update={"volume_mL": 3.0})
+    counts = [place(block, wide, 5, k).facts.provenance["refused_placements"] for k in range(10)]
+    assert max(counts) > 0
+    assert p.facts.provenance["skipped_lesions"] == 0
+    large = GROWTH.model_copy(update={"volume_mL": 15.0, "max_tries": 20})
+    with pytest.raises(PlacementError, match=r"block: lesion 1 of 1 .*20 tries"):
+        place(block, large, 5, 0)
+    skipped = place(block, large.model_copy(update={"on_failure": "skip"}), 5, 0)
+    assert skipped.lesions == ()
+    assert skipped.facts.provenance["refused_placements"] == 20
+    with pytest.raises(PlacementError, match="no voxel of liver lies 30 mm inside"):
+        place(block, GROWTH.model_copy(update={"margin_mm": 30.0}), 5, 0)
+
+
+def test_inside_host_keeps_the_lesion_in(block):
+    p = place(block, GROWTH.model_copy(update={"inside_host": 1.0, "margin_mm": 0.0}), 3, 1)
+    assert (block.label[fraction_on(p, p.grid) > 0] == 2).all()
+
+
+def test_unknown_host_is_named(block):
+    with pytest.raises(TissueError, match="spleen"):
+        place(block, GROWTH.model_copy(update={"host": "spleen"}), 1, 0)
+    with pytest.raises(ValidationError, match="both host and forbidden"):
+        Lesions(tissue="tumour", host="liver", volume_mL=1.0, forbidden=("liver",))
+
+
+def test_truth_on_another_grid_keeps_volume_and_centre(block):
+    p = place(block, GROWTH, 5, 2)
+    grid = Grid.centred((23, 31, 17), (2.7, 2.1, 3.3), (4.1, -2.2, 10.3))
+    f = fraction_on(p, grid)
+    assert f.sum(dtype=float) * grid.voxel_mL == pytest.approx(p.lesions[0].volume_mL, rel=1e-5)
+    centre = (np.argwhere(f > 0) * f[f > 0][:, None]).sum(axis=0) / f.sum()
+    assert np.allclose(grid.world(centre), p.lesions[0].centre_mm, atol=1e-3)
+    assert mask_on(p, p.grid).sum() / 1000 == pytest.approx(0.5, rel=0.1)
+    turned = dataclasses.replace(grid, direction=((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+    with pytest.raises(GridError, match="turned"):
+        fraction_on(p, turned)

@@ -1,0 +1,61 @@
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from phantomsim.generators.lesions.star import REACH_SD, relative_distance, star
+from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
+
+
+def test_star_has_unit_volume_by_monte_carlo():
+    """Points thrown into a cube: no quadrature, no spherical harmonics."""
+    shape = star(jax.random.key(4), 0.25, 2.0)
+    points = np.random.default_rng(0).uniform(-2, 2, (400_000, 3))
+    volume = 64 * (relative_distance(shape, points) < 1).mean()
+    assert volume == pytest.approx(4 / 3 * math.pi, rel=0.02)
+
+
+def test_harmonics_are_orthonormal():
+    """Variance of the log radius over the sphere is the sum of the coefficients' squares / 4 pi."""
+    from phantomsim.generators.lesions.star import _coefficients, _field
+
+    c = _coefficients(jax.random.key(1), 0.3, 2.0)
+    nodes, weights = np.polynomial.legendre.leggauss(40)
+    field = _field(c, np.arccos(nodes), np.arange(80) * 2 * np.pi / 80)
+    mean = weights @ field.mean(axis=1) / 2
+    assert mean == pytest.approx(0, abs=1e-9)
+    assert weights @ (field**2).mean(axis=1) / 2 == pytest.approx(sum((v**2).sum() for v in c) / 4 / np.pi)
+
+
+@pytest.mark.parametrize(
+    ("volume", "spacing"), [(0.005, (1, 1, 1)), (0.02, (3, 1, 1)), (2.0, (2, 2, 2)), (0.3, (0.5, 0.5, 0.5))]
+)
+@pytest.mark.parametrize("irregularity", [0.0, 0.3])
+def test_volume_is_exact_and_the_box_holds_it(volume, spacing, irregularity):
+    shape = star(jax.random.key(2), irregularity, 3.0)
+    box = box_shape(volume, math.exp(REACH_SD * irregularity), spacing)
+    f = fractions(shape, volume, np.asarray(box) // 2 + np.array([0.4, -0.5, 0.2]), spacing, box)
+    assert f.sum(dtype=float) * math.prod(spacing) / 1000 == pytest.approx(volume, rel=1e-3)
+    assert f.min() >= 0
+    assert f.max() <= 1
+    core = np.zeros(box, bool)
+    core[1:-1, 1:-1, 1:-1] = True
+    assert (f[~core] == 0).all()
+
+
+def test_ball_fractions_match_brute_force():
+    """30 samples an edge, inside or not."""
+    f = fractions(star(jax.random.key(0), 0.0, 3.0), 0.3, np.array([6.3, 6.0, 5.8]), (1, 1, 1), (13, 13, 13))
+    fine = (np.arange(13 * 30) + 0.5) / 30 - 0.5
+    z, y, x = np.ix_(fine - 6.3, fine - 6.0, fine - 5.8)
+    inside = (z**2 + y**2 + x**2 < ball_radius_mm(0.3) ** 2).reshape(13, 30, 13, 30, 13, 30)
+    assert np.abs(f - inside.mean(axis=(1, 3, 5))).max() < 0.02
+
+
+def test_one_key_is_one_shape_at_any_resolution():
+    shape = star(jax.random.key(9), 0.3, 2.0)
+    fine = fractions(shape, 1.0, np.array([23.5, 23.5, 23.5]), (0.5,) * 3, (48, 48, 48))
+    coarse = fractions(shape, 1.0, np.array([11.5, 11.5, 11.5]), (1.0,) * 3, (24, 24, 24))
+    pooled = fine.reshape(24, 2, 24, 2, 24, 2).mean(axis=(1, 3, 5))
+    assert np.abs(pooled - coarse).sum() < 0.03 * coarse.sum()

@@ -1,0 +1,90 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from phantomsim import spec
+from phantomsim.generators.generate import generate
+from phantomsim.generators.mosaic import mosaic
+from phantomsim.generators.procedural import covariates, paint, shapes
+from phantomsim.generators.spec import Procedural
+
+
+def points(n=60, half=30.0):
+    a = (jnp.arange(n) + 0.5) / n * 2 * half - half
+    return a[None, None, :], a[None, :, None], a[:, None, None]
+
+
+def test_shapes_have_their_closed_form_volumes():
+    p, dv = points(), 1.0
+    ball = (shapes.ellipsoid(p, (1.0, 2.0, -1.0), (20.0, 15.0, 10.0)) < 0).sum() * dv
+    assert ball == pytest.approx(4 / 3 * np.pi * 3000, rel=0.01)
+    tube = (shapes.capsule(p, (-10.0, 0.0, 0.0), (10.0, 0.0, 0.0), 8.0) < 0).sum() * dv
+    assert tube == pytest.approx(np.pi * 64 * (20 + 4 / 3 * 8), rel=0.01)
+    flat = (shapes.superellipse(p[0], p[1], 20.0, 12.0, 4.0) < 0).sum() * dv
+    area = 4 * 20 * 12 * 0.9270373386  # Gamma(5/4)^2 / Gamma(3/2), Lame curve of exponent 4
+    assert flat == pytest.approx(area, rel=0.01)
+
+
+def test_levels_are_distances_near_the_surface():
+    far = tuple(jnp.array(v) for v in (21.0, 0.0, 0.0))
+    assert shapes.ellipsoid(far, (0.0, 0.0, 0.0), (20.0, 15.0, 10.0)) == pytest.approx(1.0, abs=0.06)
+    assert shapes.superellipse(far[0], far[1], 20.0, 12.0, 2.3) == pytest.approx(1.0, abs=0.06)
+
+
+def test_organs_get_their_volume_beside_a_neighbour():
+    def draw(painter, n):
+        left = shapes.ellipsoid(painter.p, (-6.0, 0.0, 0.0), (12.0, 12.0, 12.0))
+        painter.organ("liver", "liver", left, painter.of("air"), n["liver_mL"])
+        right = shapes.ellipsoid(painter.p, (8.0, 0.0, 0.0), (12.0, 12.0, 12.0))
+        painter.organ("spleen", "spleen", right, painter.of("air"), n["spleen_mL"])
+
+    n = {"liver_mL": jnp.float32(8.0), "spleen_mL": jnp.float32(6.0)}
+    frame = (("air", "liver", "spleen"), (50, 50, 60), jnp.float32(1.0), jnp.zeros(3))
+    levels, _ = paint.plan(draw, *frame, n)
+    label = paint.paint(draw, *frame, n, levels)
+    assert (label == 1).sum() / 1000 == pytest.approx(8.0, rel=0.01)
+    assert (label == 2).sum() / 1000 == pytest.approx(6.0, rel=0.01)
+
+
+def test_covariates_follow_their_laws_and_limits():
+    what = spec.read("head-procedural", Procedural)
+    rows = [covariates.draw(what, jax.random.key(k)) for k in range(300)]
+    for name, law in what.covariates.items():
+        values = np.array([r[name] for r in rows])
+        assert values.min() >= law.min
+        assert values.max() <= law.max
+    men = [r["icv_mL"] for r in rows if r["sex"] == "male"]
+    assert np.mean(men) == pytest.approx(1469, abs=30)  # Matsumae 1996
+    assert covariates.body_surface_m2(1800.0, 25.0) == pytest.approx(2.01, abs=0.01)  # 180 cm, 81 kg: sqrt(4.05)
+
+
+def test_a_missing_or_late_covariate_is_named():
+    what = spec.read("head-procedural", Procedural).model_dump()
+    laws = dict(what["covariates"])
+    with pytest.raises(ValidationError, match=r"missing \['icv_mL'\]"):
+        Procedural.model_validate(what | {"covariates": {k: v for k, v in laws.items() if k != "icv_mL"}})
+    late = laws | {"icv_mL": laws["icv_mL"] | {"slope": {"cortex_mm": 1.0}}}
+    with pytest.raises(ValidationError, match="must stand before"):
+        Procedural.model_validate(what | {"covariates": late})
+
+
+def test_head_is_the_same_patient_at_any_voxel_and_alone():
+    what = spec.read("head-procedural", Procedural).model_copy(update={"shape": (48, 56, 44), "voxel_mm": 4.0})
+    coarse = generate(what, 3, 5)
+    assert coarse.facts.subject == "p00005"
+    half = generate(what.model_copy(update={"shape": (96, 112, 88), "voxel_mm": 2.0}), 3, 5)
+    assert half.facts.covariates == coarse.facts.covariates
+    fine_brain, brain = (float(p.fraction("white-matter").sum()) * p.grid.voxel_mL for p in (half, coarse))
+    assert fine_brain == pytest.approx(brain, rel=0.05)
+    assert mosaic([coarse, half], 64).shape[2] == 3
+    outside = np.asarray(half.label)[:, 0, :]
+    assert (outside == half.tissue_index("air")).all()
+
+
+@pytest.mark.slow
+def test_laws_of_anatomy_hold():
+    from phantomsim.generators.laws import laws
+
+    assert [law.what for law in laws() if not law.passed] == []
