@@ -29,7 +29,7 @@ class AlgorithmInput:
         geometry: plain values: `shape`, `origin_mm` (x, y, z), `direction` (columns are the axes' world directions),
             `modality`, and whatever the scanner says of itself.
         dose: what the scan cost, by unit-suffixed name: `mAs`, `CTDIvol_mGy`, `scan_time_s`.
-        seed: a number for this patient and arm; use it for every random choice.
+        seed: a number for this patient, alike in all arms and another for its twin; use it for every random choice.
         unit: unit of the image's values: "HU", "1".
     """
 

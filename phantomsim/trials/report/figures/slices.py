@@ -61,7 +61,7 @@ def _dash(note: str) -> str:
 
 
 def _caption(examples: Sequence[ExampleSlice], close: bool) -> str:
-    windows = {e.patient: f"{e.window[0]:.3g} to {e.window[1]:.3g} {e.unit}".strip() for e in examples}
+    windows = {e.patient: f"{_bound(e.window[0])} to {_bound(e.window[1])} {e.unit}".strip() for e in examples}
     alike = len({e.window for e in examples}) == 1
     told = windows[examples[0].patient] if alike else "; ".join(f"patient {p}: {w}" for p, w in windows.items())
     text_ = (
@@ -70,6 +70,10 @@ def _caption(examples: Sequence[ExampleSlice], close: bool) -> str:
         "(volume fraction one half)."
     )
     return text_ + (f" The bar is {SCALE_BAR_MM:g} mm." if close else "")
+
+
+def _bound(value: float) -> str:
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _pair(e: ExampleSlice, name: str, box: tuple[float, ...], close: bool) -> tuple[Markup, Markup]:
