@@ -48,9 +48,7 @@ class Grid:
         """
         if min(shape) < 1 or min(spacing_mm) <= 0 or not all(map(math.isfinite, (*spacing_mm, *centre_mm))):
             raise GridError(f"grid of shape {shape} and spacing {spacing_mm} mm: counts must be >= 1, spacings > 0")
-        origin = tuple(
-            float(c) - 0.5 * (n - 1) * float(d) for c, n, d in zip(centre_mm, shape[::-1], spacing_mm[::-1])
-        )
+        origin = tuple(float(c) - 0.5 * (n - 1) * float(d) for c, n, d in zip(centre_mm, shape[::-1], spacing_mm[::-1]))
         return cls(tuple(map(int, shape)), tuple(map(float, spacing_mm)), origin)  # type: ignore[arg-type]
 
     @property

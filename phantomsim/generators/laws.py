@@ -24,7 +24,7 @@ from phantomsim.keys import Stream, patient_key
 from phantomsim.laws import Law
 from phantomsim.phantom import Phantom
 
-SEED, PATIENTS = 11, 500
+SEED, PATIENTS = 11, 400
 BRAIN = ("grey-matter", "white-matter")
 
 

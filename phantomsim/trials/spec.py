@@ -38,7 +38,7 @@ Reconstruction = Annotated[
     _modality(CTReconstruction, MRReconstruction),
 ]
 
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f,\"]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class Population(Spec):

@@ -16,7 +16,7 @@ from scipy import ndimage
 from scipy.special import sph_harm_y
 
 LARGEST_DEGREE = 8
-REACH_SD = 2.5  # a shape whose radius reaches beyond exp(2.5 SD) times the mean is flattened to it, to bound the box
+REACH_SD = 3.0  # a shape whose radius reaches beyond exp(3 SD) times the mean is flattened to it, to bound the box
 _N_THETA, _N_PHI = 64, 128  # nodes of the quadrature and of the map; degree 8 needs 9 x 17
 
 
