@@ -54,19 +54,24 @@ class Imaging:
     """One patient at the scanners; keeps what several arms share (expected data, raw data).
 
     Attributes:
+        arms: those that will be asked for; their images are made together where that is cheaper.
         folder: where outside algorithms are looked for, the trial file's as a rule; None: the current folder.
     """
 
     trial: Trial
     patient: int
     phantom: Phantom
+    arms: tuple[Arm, ...]
     folder: Path | None = None
     _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, trial: Trial, patient: int, folder: Path | None = None) -> Imaging:
-        """Make the patient and put it before the scanners."""
-        return cls(trial, patient, make_patient(trial.population, trial.seed, patient), folder)
+    def of(
+        cls, trial: Trial, patient: int, arms: tuple[Arm, ...] | None = None, folder: Path | None = None
+    ) -> Imaging:
+        """Make the patient and put it before the scanners of some arms, or of all."""
+        phantom = make_patient(trial.population, trial.seed, patient)
+        return cls(trial, patient, phantom, trial.arms if arms is None else arms, folder)
 
     def _once(self, key: tuple[Any, ...], make: Any) -> Any:
         if key not in self._kept:
@@ -94,13 +99,32 @@ class Imaging:
             ("raw", scan_hash, present), lambda: self._scan(arm).acquire(self._expected(arm, present), key)
         )
 
+    def image(self, arm: Arm, present: bool) -> Image:
+        """The reconstruction of the noisy measurement."""
+        return self._images(arm)[arm.name, present]
+
     def noise_free(self, arm: Arm, present: bool) -> Image:
         """The reconstruction at infinite dose."""
-        scan = self._scan(arm)
-        name = ("noise-free", scan.expected_id, canonical(arm.reconstruction), present)
-        return self._once(
-            name, lambda: scan.reconstruct(scan.noise_free(self._expected(arm, present)), arm.reconstruction)
-        )
+        return self._images(arm)["", present]
+
+    def _images(self, arm: Arm) -> dict[tuple[str, bool], Image]:
+        """Images of all arms that share noise-free image and reconstruction, made together; "" is without noise."""
+        group = self._group(arm)
+
+        def make() -> dict[tuple[str, bool], Image]:
+            scan = self._scan(arm)
+            alike = [a for a in self.arms if self._group(a) == group]
+            twins = (True, False) if self.phantom.lesions else (False,)
+            raws = {(a.name, p): self.raw(a, p) for a in alike for p in twins}
+            raws |= {("", p): scan.noise_free(self._expected(arm, p)) for p in twins}
+            once = {id(raw): raw for raw in raws.values()}
+            images = dict(zip(once, scan.reconstruct_all(list(once.values()), arm.reconstruction)))
+            return {name: images[id(raw)] for name, raw in raws.items()}
+
+        return self._once(("images", *group), make)
+
+    def _group(self, arm: Arm) -> tuple[str, str]:
+        return self._scan(arm).noise_free_id, canonical(arm.reconstruction)
 
     def dose(self, arm: Arm) -> dict[str, float | str]:
         """What one scan of an arm costs."""
@@ -108,12 +132,8 @@ class Imaging:
 
     def case(self, arm: Arm, present: bool) -> Case:
         """The patient, with or without its lesion, through one arm."""
-        scan = self._scan(arm)
-        raw = self.raw(arm, present)
-        image = self._once(
-            ("image", id(raw), canonical(arm.reconstruction)), lambda: scan.reconstruct(raw, arm.reconstruction)
-        )
-        output, failure = self._process(arm, present, image, raw, scan.dose())
+        raw, image, dose = self.raw(arm, present), self.image(arm, present), self.dose(arm)
+        output, failure = self._process(arm, present, image, raw, dose)
         clean = self.noise_free(arm, present)
         twins = [self.noise_free(arm, p) for p in (True, False)] if self.phantom.lesions else [clean, clean]
         return Case(
@@ -127,7 +147,7 @@ class Imaging:
             noise_free=clean,
             template=np.asarray(twins[0].values) - np.asarray(twins[1].values),
             lesion_fraction=np.asarray(fraction_on(self.phantom, image.grid)),
-            dose=scan.dose(),
+            dose=dose,
         )
 
     def _process(
@@ -168,4 +188,5 @@ def simulate_case(trial: Trial, arm: str | Arm, patient: int, present: bool = Tr
         present: with the lesion, or the twin without.
         folder: where outside algorithms are looked for; None: the current folder.
     """
-    return Imaging.of(trial, patient, folder).case(trial.arm(arm) if isinstance(arm, str) else arm, present)
+    one = trial.arm(arm) if isinstance(arm, str) else arm
+    return Imaging.of(trial, patient, (one,), folder).case(one, present)

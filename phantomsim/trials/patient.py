@@ -26,7 +26,7 @@ def simulate_patient(
         A part: plain values for JSON (patient, subject, lesions, covariates, refused placements, rows); and the
         arrays of the report's pictures (empty but for the first patients).
     """
-    imaging = Imaging.of(trial, patient, folder)
+    imaging = Imaging.of(trial, patient, folder=folder)
     if trial.population.lesions is not None and not imaging.phantom.lesions:
         # No place for the lesion, in any arm alike: the patient is left out and the report counts it.
         return _facts(imaging.phantom, patient) | {"rows": [], "dose": {}}, {}

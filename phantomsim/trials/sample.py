@@ -8,7 +8,7 @@ from pathlib import Path
 from phantomsim.formats.nifti import write as write_nifti
 from phantomsim.formats.zarr_store import write_phantom
 from phantomsim.generators.generate import generate
-from phantomsim.generators.mosaic import mosaic
+from phantomsim.generators.mosaic import write_mosaic
 from phantomsim.generators.spec import Generator
 from phantomsim.phantom import Phantom
 from phantomsim.spec import read
@@ -48,7 +48,7 @@ def sample(
             shown.append(phantom)
         tick()
     picture = out / "mosaic.png"
-    mosaic(shown, picture)
+    write_mosaic(picture, shown)
     return picture
 
 

@@ -33,13 +33,14 @@ def reconstruct(
     """Reconstruct slices.
 
     Args:
-        projections: float32 line integrals [view, row, column].
+        projections: float32 line integrals [view, row, column], or of several scans [scan, view, row, column]:
+            where a pixel reads is found once for all, so that more scans cost little more.
         geometry: of the scan.
         kernel: a name of `phantomsim.scanners.ct.kernels`.
         shape, spacing_mm: slices, rows and columns of the image, along z, y, x [mm].
         centre_mm: (x, y, z) of the image's middle from the isocentre [mm].
     Returns:
-        float32 [z, y, x], in the unit of `projections` per mm; zero outside the circle that every view sees whole.
+        float32 [z, y, x] or [scan, z, y, x], in the unit of `projections` per mm; zero outside the circle that every view sees whole.
     """
     z, y, x = ((np.arange(n) - (n - 1) / 2) * d + c for n, d, c in zip(shape, spacing_mm, np.asarray(centre_mm)[::-1]))
     reach = min(float(np.hypot(np.abs(x).max(), np.abs(y).max())), geometry.field_mm / 2)
@@ -57,7 +58,9 @@ def reconstruct(
         "field_mm": geometry.field_mm / 2,
     }
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
-    return _fdk(projections, arrays, jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
+    scans = projections.reshape(-1, *projections.shape[-3:])
+    images = _fdk(scans, arrays, jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
+    return images.reshape(*projections.shape[:-3], *shape)
 
 
 def _slices_of_rows(geometry: Geometry, z_mm: np.ndarray, thickness_mm: float, distance_mm: float) -> np.ndarray:
@@ -76,11 +79,12 @@ def _slices_of_rows(geometry: Geometry, z_mm: np.ndarray, thickness_mm: float, d
 def _fdk(projections: jax.Array, numbers: dict[str, jax.Array], x: jax.Array, y: jax.Array) -> jax.Array:
     filtered = _filtered(projections, numbers)
     count, slices = numbers["slices"].shape[1:]
-    mixing = numbers["slices"].reshape(-1, count * slices)
+    stack = len(projections) * slices
     across_mm, up_mm = jnp.meshgrid(x, y)
 
     def view(total: jax.Array, data: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        stacks = jnp.pad(jnp.matmul(data[0], mixing, precision="highest"), ((1, 1), (0, 0))).reshape(-1, slices)
+        mixed = jnp.einsum("cbr,rls->clbs", data[0], numbers["slices"], precision="highest")
+        stacks = jnp.pad(mixed.reshape(-1, count * stack), ((1, 1), (0, 0))).reshape(-1, stack)
         cos, sin = data[1]
         across = (across_mm * cos + up_mm * sin).reshape(-1)
         ahead = (numbers["radius_mm"] + across_mm * sin - up_mm * cos).reshape(-1)
@@ -95,10 +99,10 @@ def _fdk(projections: jax.Array, numbers: dict[str, jax.Array], x: jax.Array, y:
                 value += (share * part / distance**2)[:, None] * stacks.at[at].get(mode="promise_in_bounds")
         return total + value, None
 
-    zero = jnp.zeros((across_mm.size, slices), jnp.float32)
+    zero = jnp.zeros((across_mm.size, stack), jnp.float32)
     image = jax.lax.scan(view, zero, (filtered, numbers["turn"]))[0]
     inside = across_mm**2 + up_mm**2 <= numbers["field_mm"] ** 2
-    return jnp.where(inside, image.T.reshape(-1, *inside.shape), 0.0)
+    return jnp.where(inside, image.T.reshape(len(projections), slices, *inside.shape), 0.0)
 
 
 def _split(position: jax.Array, top: int) -> tuple[jax.Array, jax.Array]:
@@ -109,7 +113,7 @@ def _split(position: jax.Array, top: int) -> tuple[jax.Array, jax.Array]:
 
 
 def _filtered(projections: jax.Array, numbers: dict[str, jax.Array]) -> jax.Array:
-    """Cosine weights, then the kernel along columns; [view, column, row]."""
+    """Cosine weights, then the kernel along columns; [view, column, scan, row]."""
     n = 2 * (len(numbers["filter"]) - 1)
     spectrum = jnp.fft.rfft(projections * numbers["weights"], n) * numbers["filter"]
-    return jnp.fft.irfft(spectrum, n)[..., : projections.shape[-1]].transpose(0, 2, 1)
+    return jnp.fft.irfft(spectrum, n)[..., : projections.shape[-1]].transpose(1, 3, 0, 2)

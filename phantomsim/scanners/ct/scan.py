@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.errors import ScannerError
@@ -22,6 +24,7 @@ from phantomsim.spec import Spec, digest
 
 METRE_MM = 1000.0
 ENDLESS_MAS = 1e9
+MOST_READINGS = 2**26  # reconstructed at a time: 256 MiB of float32
 EDGE_MM = 5.0  # of water; more than that in an outermost column: the patient reaches out of the scan field
 
 
@@ -64,6 +67,11 @@ class Scan:
         scanner = self.scanner.model_copy(update={**bare, "detector": silent})
         fixed = {"description": "", "mAs": 1.0, "rotation_s": 1.0, "centre_on": "phantom", "ctdi_phantom": "head"}
         return digest(_Identity(scanner=scanner, protocol=self.protocol.model_copy(update=fixed)))
+
+    @property
+    def noise_free_id(self) -> str:
+        """Hash of all that a noise-free image depends on besides phantom, isocentre and reconstruction."""
+        return self.expected_id
 
     @cached_property
     def beam(self) -> Beam:
@@ -155,17 +163,27 @@ class Scan:
         Raises:
             ScannerError: slices beyond the beam.
         """
+        return self.reconstruct_all([raw], reconstruction)[0]
+
+    def reconstruct_all(self, raws: Sequence[RawData], reconstruction: CTReconstruction) -> list[Image]:
+        """`reconstruct` of several scans at once, which may differ in dose; as many at a time as memory allows.
+
+        Raises:
+            ScannerError: slices beyond the beam.
+        """
+        self._check_slices(reconstruction)
+        most = max(1, MOST_READINGS // math.prod(self.geometry.shape))
+        parts = [raws[i : i + most] for i in range(0, len(raws), most)]
+        return [image for part in parts for image in self._reconstruct(part, reconstruction)]
+
+    def _reconstruct(self, raws: Sequence[RawData], reconstruction: CTReconstruction) -> list[Image]:
         shape = (reconstruction.slices, reconstruction.matrix, reconstruction.matrix)
         pixel = reconstruction.fov_mm / reconstruction.matrix
         spacing = (reconstruction.slice_mm, pixel, pixel)
-        self._check_slices(reconstruction)
-        paths = self.water_paths(raw, reconstruction)
+        paths = jnp.stack([self.water_paths(raw, reconstruction) for raw in raws])
         water = fdk.reconstruct(paths, self.geometry, reconstruction.kernel, shape, spacing, reconstruction.offset_mm)
-        turn = np.asarray(raw.arrays["direction"], float)
         corner = np.asarray(reconstruction.offset_mm) - 0.5 * (np.asarray(shape) - 1)[::-1] * np.asarray(spacing)[::-1]
-        origin = tuple((np.asarray(raw.isocentre_mm) + turn @ corner).tolist())
-        direction = tuple(map(tuple, turn.tolist()))
-        return Image(1000 * (water - 1), Grid(shape, spacing, origin, direction), "HU")  # type: ignore[arg-type]
+        return [_image(1000 * (one - 1), raw, spacing, corner) for one, raw in zip(water, raws)]
 
     def _check_slices(self, wanted: CTReconstruction) -> None:
         reach = abs(wanted.offset_mm[2]) + wanted.slices * wanted.slice_mm / 2
@@ -184,6 +202,13 @@ class Scan:
         first_count = volume.reach_rows(self.geometry, phantom, phantom.grid.centre_mm)[1]
         voxels = first_count * math.prod(phantom.grid.shape[1:])
         return 4 * 3 * (5 * voxels + 3 * math.prod(self.geometry.shape))
+
+
+def _image(values: jax.Array, raw: RawData, spacing: tuple[float, float, float], corner_mm: np.ndarray) -> Image:
+    """HU on a grid whose first voxel lies at `corner_mm` (x, y, z) from the isocentre, along the phantom's axes."""
+    turn = np.asarray(raw.arrays["direction"], float)
+    origin = tuple((np.asarray(raw.isocentre_mm) + turn @ corner_mm).tolist())
+    return Image(values, Grid(values.shape, spacing, origin, tuple(map(tuple, turn.tolist()))), "HU")  # type: ignore[arg-type]
 
 
 def _geometry(scanner: CTScanner, protocol: CTProtocol) -> Geometry:
