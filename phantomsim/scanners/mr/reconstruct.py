@@ -15,52 +15,48 @@ import numpy as np
 Array = jax.Array
 
 
-@partial(jax.jit, static_argnames=("axes",))
-def to_image(kspace: Array, fov_mm: tuple[float, float], axes: tuple[int, int] = (-2, -1)) -> Array:
-    """Inverse Fourier transform on the pixels of the field of view, from samples at multiples of 1/FOV.
+@partial(jax.jit, static_argnames=("acceleration",))
+def to_image(kspace: Array, fov_mm: tuple[float, float], acceleration: int = 1) -> Array:
+    """Inverse Fourier transform on the pixels of the field of view, from samples at multiples of 1/FOV, or R/FOV in y.
 
     The middle of the image lies between the two central pixels: half a pixel of phase is taken out first.
 
     Args:
         kspace: complex64 [..., k_y, k_x], zero frequency at index N // 2.
-        fov_mm: along (y, x).
+        fov_mm: along (y, x), of the whole image.
+        acceleration: R, every how many lines were sampled along k_y (static).
     Returns:
-        complex64 [..., y, x], per mm^2.
+        complex64 [..., y, x], per mm^2; the lowest R-th of the field of view along y, which the others repeat.
     """
-    for axis in axes:
-        count = kspace.shape[axis]
-        j = jnp.arange(count) - count // 2
-        # k x_0 with x_0 = -(N - 1)/2 pixels
-        half = jnp.exp(-1j * jnp.pi * j * (count - 1) / count).astype(jnp.complex64)
-        kspace = kspace * jnp.moveaxis(half.reshape((count,) + (1,) * (kspace.ndim - 1)), 0, axis)
-    image = jnp.fft.ifft2(jnp.fft.ifftshift(kspace, axes), axes=axes)
-    return image * (kspace.shape[axes[0]] * kspace.shape[axes[1]] / (fov_mm[0] * fov_mm[1]))
+    ny, nx = kspace.shape[-2:]
+    half = np.outer(_first_pixel(ny, acceleration), _first_pixel(nx, 1)).astype(np.complex64)
+    image = jnp.fft.ifft2(jnp.fft.ifftshift(kspace * half, (-2, -1)))
+    return image * (ny * nx / (fov_mm[0] * fov_mm[1]))
 
 
-@partial(jax.jit, static_argnames=("slices", "phase_lines"))
-def coil_images(
-    kspace: Array,
-    taken: Array,
-    placed: Array,
-    window: Array,
-    fov_mm: tuple[float, float],
-    slices: int,
-    phase_lines: int,
+def _first_pixel(count: int, acceleration: int) -> np.ndarray:
+    """exp(2 pi i k x) of the samples k = j R / FOV at the first pixel, x = -(R N - 1)/2 pixels of FOV / (R N)."""
+    j = np.arange(count) - count // 2
+    return np.exp(-1j * np.pi * j * (acceleration * count - 1) / count)
+
+
+@partial(jax.jit, static_argnames=("slices", "acceleration"))
+def folded_images(
+    kspace: Array, taken: Array, window: Array, fov_mm: tuple[float, float], slices: int, acceleration: int
 ) -> Array:
-    """Images of all coils from some of the measured lines, the others zero.
+    """Images of all coils from every R-th line, folded along the phase axis.
 
     Args:
         kspace: complex64 [coil, shot, sample], slice by slice.
-        taken: which of a slice's lines to use [line]; placed: their phase-encoding indices [line].
-        window: apodisation [phase_lines, sample].
+        taken: which of a slice's measured lines to use [line].
+        window: apodisation [line, sample].
         fov_mm: along (phase, readout).
     Returns:
-        complex64 [slice, coil, phase, readout], per mm^2.
+        complex64 [slice, coil, phase/R, readout], per mm^2.
     """
     coils, _, samples = kspace.shape
     lines = jnp.swapaxes(kspace.reshape(coils, slices, -1, samples)[:, :, taken], 0, 1)
-    full = jnp.zeros((slices, coils, phase_lines, samples), jnp.complex64).at[:, :, placed].set(lines)
-    return to_image(full * window, fov_mm)
+    return to_image(lines * window, fov_mm, acceleration)
 
 
 def unfolding(
@@ -105,10 +101,10 @@ def whitening(covariance: np.ndarray) -> np.ndarray:
 
 @jax.jit
 def unfold(images: Array, weights: Array) -> Array:
-    """Apply SENSE weights to zero-filled coil images of the lattice's lines.
+    """Apply SENSE weights to coil images of the lattice's lines.
 
     Args:
-        images: complex64 [slice, coil, phase, readout].
+        images: complex64 [slice, coil, phase/R, readout], or with all repetitions of it along the phase axis.
     Returns:
         complex64 [slice, phase, readout].
     """

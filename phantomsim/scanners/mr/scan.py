@@ -11,6 +11,7 @@ K-space is the voltage induced in each coil [uV], so its noise follows from the 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -23,7 +24,7 @@ from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
 from phantomsim.materials import relaxation
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.mr import coils, encode, noise, reconstruct, sampling, sequence
+from phantomsim.scanners.mr import coils, encode, maps, noise, reconstruct, sampling, sequence
 from phantomsim.scanners.mr.spec import MRProtocol, MRReconstruction, MRScanner
 from phantomsim.spec import canonical
 
@@ -31,10 +32,10 @@ from phantomsim.spec import canonical
 @partial(jax.tree_util.register_dataclass, data_fields=["kspace", "isocentre_mm"], meta_fields=["direction"])
 @dataclass(frozen=True)
 class Expected:
-    """Noise-free k-space of the lines that the protocol measures.
+    """Noise-free k-space of all lines, whichever the protocol measures.
 
     Attributes:
-        kspace: complex64 [coil, shot, sample] uV; shots are slices, lowest first, of phase-encoding lines, ascending.
+        kspace: complex64 [coil, slice, line, sample] uV; slices from the lowest, phase-encoding lines ascending.
         isocentre_mm: world point (x, y, z) at the isocentre [mm].
         direction: of the phantom's grid (static).
     """
@@ -56,16 +57,23 @@ class Scan:
         self.count = scanner.coils.count * scanner.coils.rings
         if protocol.acceleration > self.count:
             raise ScannerError(f"acceleration is {protocol.acceleration}; {scanner.name} has {self.count} coils")
-        self._unfolding: dict[float, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     @cached_property
     def expected_id(self) -> str:
-        """Hash of all that `expected` and a noise-free image depend on besides phantom, isocentre and key.
+        """Hash of all that `expected` depends on besides phantom, isocentre and key.
 
-        Averages and bandwidth change the noise alone (nothing decays during a readout here); the coils'
-        loss and load enter by the weights of SENSE.
+        Averages and bandwidth change the noise alone (nothing decays during a readout here), acceleration and
+        calibration which of the expected lines are measured.
         """
-        protocol = self.protocol.model_dump(exclude={"averages", "bandwidth_Hz"})
+        return self._hash({"averages", "bandwidth_Hz", "acceleration", "calibration_lines"})
+
+    @cached_property
+    def noise_free_id(self) -> str:
+        """Hash of all that a noise-free image depends on besides phantom, isocentre, key and reconstruction."""
+        return self._hash({"averages", "bandwidth_Hz"})
+
+    def _hash(self, without: set[str]) -> str:
+        protocol = self.protocol.model_dump(exclude=without)
         scanner = self.scanner.model_copy(
             update={"protocols": {}, "reconstructions": {}, "description": "", "name": ""}
         )
@@ -79,7 +87,7 @@ class Scan:
     def memory_bytes(self) -> int:
         """About what `expected`, `acquire` and `reconstruct` hold besides the phantom, by counting arrays."""
         pixels = self.protocol.slices * self.protocol.matrix[0] * self.protocol.matrix[1]
-        return int(pixels * self.count * 8 * 7 + self._table.nbytes)
+        return int(pixels * self.count * 8 * 8 + coils.sensitivity_table(self.scanner.coils).nbytes)
 
     def signal(self, tissues: tuple[str, ...], key: jax.Array | None = None) -> jax.Array:
         """Transverse magnetisation of each tissue at the echo, relative to water's, float32 [T]."""
@@ -115,30 +123,31 @@ class Scan:
         from_isocentre = [axis - at for axis, at in zip(grid.axes_mm(), isocentre)]
         from_slab = [axis - at for axis, at in zip(from_isocentre, p.offset_mm[::-1])]
         rows = encode.slab(p, from_slab[0], grid.spacing_mm[0])
-        lines = sampling.measured(p)
         matrices = []
         for i, axis in enumerate("yx"):
             r, width, n, fov = from_slab[i + 1], grid.spacing_mm[i + 1], p.matrix[i], p.fov_mm[i]
             if axis == p.phase_axis:
-                matrix = encode.fourier(encode.k_per_mm(n, fov)[lines], r, width)
+                matrix = encode.fourier(encode.k_per_mm(n, fov), r, width)
             else:
                 matrix = encode.readout(n, fov, r, width, p.readout_oversampling)
             matrices.append(matrix.astype(np.complex64))
         nodes = tuple(coils.interpolation(r) for r in from_isocentre)
         emf = np.float32(noise.emf_uV(self.scanner.field_T))
+        table = coils.sensitivity_table(self.scanner.coils)
         kspace = encode.encode(
-            magnetisation, rows.start, rows.taken_mm, self._table, nodes, *matrices, emf, phase_axis=p.phase_axis
+            magnetisation, rows.start, rows.taken_mm, table, nodes, *matrices, emf, phase_axis=p.phase_axis
         )
+        kspace = kspace.reshape(self.count, p.slices, p.phase_lines, p.samples)
         return Expected(kspace, tuple(map(float, isocentre_mm)), grid.direction)  # type: ignore[arg-type]
 
     def acquire(self, expected: Expected, key: jax.Array) -> RawData:
-        """Add the coils' thermal noise."""
-        root = np.linalg.cholesky(self.covariance_uV2).astype(np.complex64)
-        return self._raw(expected, _with_noise(expected.kspace, root, key))
+        """Measure the protocol's lines, with the coils' thermal noise."""
+        root = np.linalg.cholesky(self.covariance_uV2 / 2).astype(np.float32)  # of the real and imaginary part
+        return self._raw(expected, _with_noise(expected.kspace, sampling.measured(self.protocol), root, key))
 
     def noise_free(self, expected: Expected) -> RawData:
         """The data of infinitely many averages."""
-        return self._raw(expected, expected.kspace)
+        return self._raw(expected, _shots(expected.kspace, sampling.measured(self.protocol)))
 
     def _raw(self, expected: Expected, kspace: jax.Array | np.ndarray) -> RawData:
         lines = sampling.measured(self.protocol).astype(np.int32)
@@ -154,28 +163,31 @@ class Scan:
 
     def reconstruct(self, raw: RawData, reconstruction: MRReconstruction) -> Image:
         """Magnitude image on the protocol's field of view and matrix; unit 1, see the head of this file."""
-        images = self._coil_images(raw, reconstruction)
+        folded = self._folded(raw, reconstruction)
         if reconstruction.method == "fft":
-            values = reconstruct.root_sum_of_squares(
-                images, self._maps, reconstruct.whitening(self._shape_of_noise).astype(np.float32)
-            )
+            whitening = reconstruct.whitening(self._shape_of_noise).astype(np.float32)
+            images = jnp.tile(folded, (1, 1, self.protocol.acceleration, 1))
+            values = reconstruct.root_sum_of_squares(images, self._maps, whitening)
         else:
-            values = jnp.abs(reconstruct.unfold(images, self._weights(reconstruction.regularisation)[0]))
+            values = jnp.abs(reconstruct.unfold(folded, self._unfolding(reconstruction).weights))
         if self.protocol.phase_axis == "x":
             values = jnp.swapaxes(values, -1, -2)
         return Image(values, self.image_grid(raw), "1")
 
-    def _coil_images(self, raw: RawData, reconstruction: MRReconstruction) -> jax.Array:
+    def reconstruct_all(self, raws: Sequence[RawData], reconstruction: MRReconstruction) -> list[Image]:
+        """`reconstruct` of several scans, which may differ in averages and bandwidth."""
+        return [self.reconstruct(raw, reconstruction) for raw in raws]
+
+    def _folded(self, raw: RawData, reconstruction: MRReconstruction) -> jax.Array:
         p, lines, wanted = self.protocol, sampling.measured(self.protocol), sampling.lattice(self.protocol)
-        scale = p.slice_mm * noise.emf_uV(self.scanner.field_T)
-        return reconstruct.coil_images(
+        window = self._window(reconstruction)[wanted] / (p.slice_mm * noise.emf_uV(self.scanner.field_T))
+        return reconstruct.folded_images(
             raw.arrays["kspace"],
             np.searchsorted(lines, wanted),
-            wanted,
-            (self._window(reconstruction) / scale).astype(np.float32),
+            window.astype(np.float32),
             self._fov,
             slices=p.slices,
-            phase_lines=p.phase_lines,
+            acceleration=p.acceleration,
         )
 
     def _window(self, reconstruction: MRReconstruction) -> np.ndarray:
@@ -195,14 +207,14 @@ class Scan:
 
     def g_factor(self, reconstruction: MRReconstruction) -> np.ndarray:
         """Noise amplification of SENSE beyond sqrt(R), float32 [z, y, x]."""
-        return self._oriented(self._weights(reconstruction.regularisation)[1])
+        return self._oriented(self._unfolding(reconstruction).g)
 
     def noise_sd(self, reconstruction: MRReconstruction) -> np.ndarray:
         """SD of the real part of a SENSE image's noise, float32 [z, y, x], from theory alone."""
         p = self.protocol
         samples = p.acceleration * np.sum(self._window(reconstruction) ** 2)
         scale = self._fov[0] * self._fov[1] * p.slice_mm * noise.emf_uV(self.scanner.field_T)
-        spread = self._weights(reconstruction.regularisation)[2] * self._noise_scale
+        spread = self._unfolding(reconstruction).variance * np.trace(self.covariance_uV2) / self.count
         return self._oriented(np.sqrt(spread * samples / 2) / scale)
 
     def _oriented(self, values: np.ndarray) -> np.ndarray:
@@ -213,12 +225,11 @@ class Scan:
         y, x = self.protocol.fov_mm
         return (x, y) if self.protocol.phase_axis == "x" else (y, x)
 
-    def _weights(self, regularisation: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if regularisation not in self._unfolding:
-            self._unfolding[regularisation] = reconstruct.unfolding(
-                self._maps, self._shape_of_noise, self.protocol.acceleration, regularisation
-            )
-        return self._unfolding[regularisation]
+    def _unfolding(self, reconstruction: MRReconstruction) -> maps.Unfolding:
+        s, p = self.scanner, self.protocol
+        return maps.unfolding(
+            s.coils, s.load, s.field_T, maps.Voxels.of(p), p.acceleration, reconstruction.regularisation
+        )
 
     @cached_property
     def covariance_uV2(self) -> np.ndarray:
@@ -227,35 +238,25 @@ class Scan:
         resistance = noise.resistance_ohm(s.coils, s.load, s.field_T)
         return noise.covariance_uV2(resistance, p.bandwidth_Hz, p.averages)
 
-    @cached_property
-    def _noise_scale(self) -> float:
-        return float(np.trace(self.covariance_uV2)) / self.count
-
-    @cached_property
+    @property
     def _shape_of_noise(self) -> np.ndarray:
-        return self.covariance_uV2 / self._noise_scale
+        return maps.shape_of_noise(self.scanner.coils, self.scanner.load, self.scanner.field_T)
 
-    @cached_property
-    def _table(self) -> np.ndarray:
-        return coils.sensitivity_table(self.scanner.coils)
-
-    @cached_property
+    @property
     def _maps(self) -> np.ndarray:
-        """Sensitivities at the image's voxel centres, complex64 [slice, coil, phase, readout] uT/A.
-
-        They are taken as known, as from a noise-free reference scan.
-        """
-        p = self.protocol
-        z = (np.arange(p.slices) - (p.slices - 1) / 2) * (p.slice_mm + p.gap_mm) + p.offset_mm[2]
-        y, x = (encode.pixels_mm(p.matrix[i], p.fov_mm[i]) + p.offset_mm[1 - i] for i in (0, 1))
-        weights = [coils.interpolation(axis) for axis in (z, y, x)]
-        maps = np.einsum("za,cabd->czbd", weights[0], self._table)
-        maps = np.einsum("czyd,xd->czyx", np.matmul(weights[1], maps), weights[2], optimize=True)
-        maps = np.swapaxes(maps, 0, 1)
-        return np.ascontiguousarray(np.swapaxes(maps, -1, -2) if p.phase_axis == "x" else maps)
+        return maps.sensitivities(self.scanner.coils, maps.Voxels.of(self.protocol))
 
 
 @jax.jit
-def _with_noise(kspace: jax.Array, root: jax.Array, key: jax.Array) -> jax.Array:
-    white = jax.random.normal(key, kspace.shape, jnp.complex64)
-    return kspace + jnp.einsum("ij,jsk->isk", root, white, precision="highest")
+def _shots(kspace: jax.Array, lines: jax.Array) -> jax.Array:
+    """Some lines of all slices, complex64 [coil, shot, sample]; shots are slice by slice."""
+    return kspace[:, :, lines].reshape(kspace.shape[0], -1, kspace.shape[-1])
+
+
+@jax.jit
+def _with_noise(kspace: jax.Array, lines: jax.Array, root: jax.Array, key: jax.Array) -> jax.Array:
+    shots = _shots(kspace, lines)
+    # Real and flat: this compiles several times faster than complex normals of the data's shape.
+    white = jax.random.normal(key, (2 * shots.size,), jnp.float32).reshape(len(root), -1)
+    parts = jnp.matmul(root, white, precision="highest").reshape(len(root), 2, *shots.shape[1:])
+    return shots + jax.lax.complex(parts[:, 0], parts[:, 1])

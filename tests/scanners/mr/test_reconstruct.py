@@ -25,9 +25,7 @@ def test_sense_is_the_weighted_least_squares_of_the_whole_column(acceleration):
     inverse = np.kron(np.linalg.inv(covariance), np.eye(len(lines)))
     normal = system.conj().T @ inverse @ system
     want = np.linalg.solve(normal, system.conj().T @ inverse @ data.ravel())
-    full = np.zeros((1, coils, n, 1), np.complex64)
-    full[0, :, lines, 0] = data.T
-    images = reconstruct.to_image(full, (float(n), 1.0))
+    images = reconstruct.to_image(data[None, :, :, None], (float(n), 1.0), acceleration)
     weights, g, _ = reconstruct.unfolding(maps[None, :, :, None], covariance, acceleration)
     np.testing.assert_allclose(reconstruct.unfold(images, weights)[0, :, 0], want, rtol=2e-3, atol=2e-4)
     closed = np.sqrt(np.real(np.diag(np.linalg.inv(normal)) * np.diag(normal)))

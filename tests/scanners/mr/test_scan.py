@@ -12,10 +12,13 @@ from phantomsim.scanners.mr.laws import PLAIN, ellipsoid, small_protocol, small_
 from phantomsim.scanners.mr.spec import MRReconstruction
 
 RSS = MRReconstruction(method="fft")
+# One grid for most tests, for what is of its shape is compiled once. 200 mm wide, 18 mm high.
+GRID = Grid.centred((6, 100, 100), (3.0, 2.0, 2.0))
+CENTRE = (0.0, 0.0, 0.0)
 TURNED = ((-1.0, 0.0, 0.0), (0.0, 0.8, -0.6), (0.0, 0.6, 0.8))
 
 
-def image_of(magnetisation, grid, isocentre=(0.0, 0.0, 0.0), reconstruction=PLAIN, **protocol):
+def image_of(magnetisation, grid=GRID, isocentre=CENTRE, reconstruction=PLAIN, **protocol):
     scan = small_scanner().build(small_protocol(**protocol))
     return scan.reconstruct(scan.noise_free(scan.expected_of(magnetisation, grid, isocentre)), reconstruction)
 
@@ -43,20 +46,18 @@ def test_an_insert_appears_where_it_is(phase_axis, acceleration):
 
 @pytest.mark.parametrize(("method", "acceleration"), [("sense", 1), ("sense", 2), ("fft", 1)])
 def test_the_image_is_magnetisation_relative_to_water(method, acceleration):
-    grid = Grid.centred((10, 96, 96), (3.0, 2.0, 2.0))
-    m = 0.37 * ellipsoid(grid, (100.0, 70.0, 60.0), sub=2)
-    image = image_of(m, grid, acceleration=acceleration, reconstruction=MRReconstruction(method=method, window="hann"))
+    m = 0.37 * ellipsoid(GRID, (100.0, 70.0, 60.0), sub=2)
+    image = image_of(m, acceleration=acceleration, reconstruction=MRReconstruction(method=method, window="hann"))
     centre = np.asarray(image.values)[:, 24:40, 24:40]
     np.testing.assert_allclose(centre, 0.37, rtol=0.02)
     assert centre.mean() == pytest.approx(0.37, rel=2e-3)
 
 
 def test_what_lies_beyond_the_phase_field_of_view_folds_in():
-    grid = Grid.centred((6, 100, 100), (3.0, 2.0, 2.0))
-    m = np.zeros(grid.shape, np.float32)
+    m = np.zeros(GRID.shape, np.float32)
     m[:, 48:52, 88:92] = 1.0  # 80 mm to the right: 16 mm beyond the edge of a 128 mm field of view, so it folds to -48
     seen = {
-        axis: np.asarray(image_of(m, grid, (0.0, 0.0, 0.0), RSS, fov_mm=(128.0, 128.0), phase_axis=axis).values)[0, 32]
+        axis: np.asarray(image_of(m, reconstruction=RSS, fov_mm=(128.0, 128.0), phase_axis=axis).values)[0, 32]
         for axis in ("x", "y")
     }
     bright = np.flatnonzero(seen["x"] > 0.5 * seen["x"].max())
@@ -66,9 +67,8 @@ def test_what_lies_beyond_the_phase_field_of_view_folds_in():
 
 
 def test_noise_of_the_raw_data_has_the_stated_covariance():
-    grid = Grid.centred((6, 32, 32), (3.0, 6.0, 6.0))
     scan = small_scanner().build(small_protocol())
-    expected = scan.expected_of(np.zeros(grid.shape, np.float32), grid, (0.0, 0.0, 0.0))
+    expected = scan.expected_of(np.zeros(GRID.shape, np.float32), GRID, CENTRE)
     noise = np.asarray(scan.acquire(expected, jax.random.key(7)).arrays["kspace"]).reshape(8, -1)
     found = noise @ noise.conj().T / noise.shape[1]
     scale = scan.covariance_uV2[0, 0]
@@ -76,13 +76,13 @@ def test_noise_of_the_raw_data_has_the_stated_covariance():
 
 
 def test_predicted_noise_is_that_of_many_images():
-    grid = Grid.centred((6, 32, 32), (3.0, 6.0, 6.0))
-    scan = small_scanner().build(small_protocol(acceleration=2, matrix=(32, 32), phase_axis="y"))
-    expected = scan.expected_of(np.full(grid.shape, 100.0, np.float32), grid, (0.0, 0.0, 0.0))
-    keys = jax.random.split(jax.random.key(8), 60)
-    images = np.stack([scan.reconstruct(scan.acquire(expected, key), PLAIN).values for key in keys])
+    scan = small_scanner().build(small_protocol(acceleration=2, phase_axis="y"))
+    expected = scan.expected_of(np.full(GRID.shape, 100.0, np.float32), GRID, CENTRE)
+    keys = jax.random.split(jax.random.key(8), 40)
+    raws = [scan.acquire(expected, key) for key in keys]
+    images = np.stack([image.values for image in scan.reconstruct_all(raws, PLAIN)])
     ratio = images.std(0, ddof=1) / scan.noise_sd(PLAIN)
-    inside = ratio[:, 8:24, 8:24]
+    inside = ratio[:, 16:48, 16:48]
     assert inside.mean() == pytest.approx(1.0, abs=0.02)
 
 
@@ -95,9 +95,8 @@ def test_acceleration_saves_lines_and_calibration_costs_them():
 
 
 def test_calibration_lines_do_not_change_the_unfolded_image():
-    grid = Grid.centred((6, 64, 64), (3.0, 3.0, 3.0))
-    m = ellipsoid(grid, (100.0, 70.0, 60.0), sub=2)
-    plain, more = (image_of(m, grid, acceleration=2, calibration_lines=n).values for n in (0, 8))
+    m = ellipsoid(GRID, (100.0, 70.0, 60.0), sub=2)
+    plain, more = (image_of(m, acceleration=2, calibration_lines=n).values for n in (0, 8))
     np.testing.assert_allclose(plain, more, atol=1e-5)
 
 
@@ -108,27 +107,46 @@ def test_scan_time_is_TR_times_lines_times_averages_times_groups():
     assert small_scanner().build(short).dose()["scan_time_s"] == pytest.approx(0.02 * 64 * 12)
 
 
-def test_only_what_sets_the_noise_alone_shares_expected_data():
-    def identity(**changes):
-        return small_scanner().build(small_protocol(**changes)).expected_id
+@pytest.mark.parametrize(
+    ("change", "same_kspace", "same_image"),
+    [
+        ({"averages": 4, "bandwidth_Hz": 5e4}, True, True),
+        ({"acceleration": 2}, True, False),
+        ({"calibration_lines": 8}, True, False),
+        ({"TE_ms": 6.0}, False, False),
+        ({"slice_mm": 4.0}, False, False),
+        ({"phase_axis": "y"}, False, False),
+        ({"offset_mm": (0, 0, 1)}, False, False),
+    ],
+)
+def test_scans_share_what_does_not_change(change, same_kspace, same_image):
+    base, other = (small_scanner().build(small_protocol(**changes)) for changes in ({}, change))
+    assert (base.expected_id == other.expected_id) == same_kspace
+    assert (base.noise_free_id == other.noise_free_id) == same_image
 
-    base = identity()
-    assert identity(averages=4, bandwidth_Hz=5e4) == base
-    for change in (
-        {"TE_ms": 6.0},
-        {"acceleration": 2},
-        {"slice_mm": 4.0},
-        {"phase_axis": "y"},
-        {"offset_mm": (0, 0, 1)},
-    ):
-        assert identity(**change) != base
+
+def test_an_accelerated_scan_measures_every_so_many_of_the_same_lines():
+    m = ellipsoid(GRID, (100.0, 70.0, 60.0), sub=2)
+    full, fast = (small_scanner().build(small_protocol(acceleration=r)) for r in (1, 4))
+    one, four = (scan.expected_of(m, GRID, CENTRE) for scan in (full, fast))
+    assert np.asarray(one.kspace).tobytes() == np.asarray(four.kspace).tobytes()
+    all_lines, lines = (scan.noise_free(one).arrays for scan in (full, fast))
+    kept = np.isin(all_lines["line"], lines["line"])
+    assert kept.sum() == len(lines["line"]) == 2 * 16
+    np.testing.assert_array_equal(all_lines["kspace"][:, kept], lines["kspace"])
+    np.testing.assert_array_equal(all_lines["slice"][kept], lines["slice"])
+    noisy = fast.acquire(one, jax.random.key(3)).arrays["kspace"]
+    sd = np.sqrt(fast.covariance_uV2[0, 0])
+    assert np.sqrt(np.mean(np.abs(noisy - lines["kspace"])[0] ** 2)) == pytest.approx(sd, rel=0.03)
 
 
-def test_slices_outside_the_phantom_are_empty():
-    grid = Grid.centred((4, 32, 32), (3.0, 6.0, 6.0))
-    values = np.asarray(image_of(np.ones(grid.shape, np.float32), grid, slices=7).values)
-    assert np.abs(values[[0, -1]]).max() < 1e-6
-    assert values[3, 32, 32] == pytest.approx(1.0, abs=0.05)
+@pytest.mark.parametrize(("offset_mm", "inside", "outside"), [(10.0, 0, 1), (-10.0, 1, 0)])
+def test_slices_outside_the_phantom_are_empty(offset_mm, inside, outside):
+    """Slices at 0 and 20 mm, or -20 and 0 mm; the phantom ends at 9 mm."""
+    ones = np.ones(GRID.shape, np.float32)
+    values = np.asarray(image_of(ones, gap_mm=15.0, offset_mm=(0.0, 0.0, offset_mm)).values)
+    assert np.abs(values[outside]).max() < 1e-6
+    assert values[inside, 32, 32] == pytest.approx(1.0, abs=0.05)
 
 
 def test_more_acceleration_than_coils_is_refused():
@@ -139,7 +157,7 @@ def test_more_acceleration_than_coils_is_refused():
 def test_magnetisation_off_the_grid_is_refused():
     scan = small_scanner().build(small_protocol())
     with pytest.raises(GridError, match="magnetisation"):
-        scan.expected_of(np.zeros((2, 3, 4), np.float32), Grid.centred((2, 3, 5), (1.0, 1.0, 1.0)), (0.0, 0.0, 0.0))
+        scan.expected_of(np.zeros((2, 3, 4), np.float32), Grid.centred((2, 3, 5), (1.0, 1.0, 1.0)), CENTRE)
 
 
 @pytest.mark.parametrize(

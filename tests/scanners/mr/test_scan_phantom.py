@@ -9,7 +9,7 @@ from phantomsim.phantom import Overlay, Phantom
 from phantomsim.scanners.mr.laws import PLAIN, small_protocol, small_scanner
 
 TISSUES = ("air", "white-matter", "csf")
-GRID = Grid.centred((8, 48, 48), (3.0, 4.0, 4.0))
+GRID = Grid.centred((6, 100, 100), (3.0, 2.0, 2.0))  # as in test_scan, to compile once
 
 
 def phantom(csf):
