@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import os
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import numpy as np
 
@@ -85,11 +86,11 @@ def mosaic(phantoms: Sequence[Phantom], height: int = 256) -> np.ndarray:
     return np.concatenate(wide, axis=0)
 
 
-def write_mosaic(path: str | os.PathLike[str], phantoms: Sequence[Phantom], height: int = 256) -> None:
-    """Write `mosaic` as PNG."""
+def write_mosaic(path: str | os.PathLike[str] | BinaryIO, phantoms: Sequence[Phantom], height: int = 256) -> None:
+    """Write `mosaic` as PNG, to a path or an open file."""
     from matplotlib.image import imsave
 
-    imsave(os.fspath(path), mosaic(phantoms, height), format="png")
+    imsave(path, mosaic(phantoms, height), format="png")
 
 
 def _centre(phantom: Phantom, label: np.ndarray) -> tuple[int, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from phantomsim.errors import StoreError
 from phantomsim.formats.nifti import write as write_nifti
 from phantomsim.formats.zarr_store import write_phantom
 from phantomsim.generators.generate import generate
@@ -12,8 +13,10 @@ from phantomsim.generators.mosaic import write_mosaic
 from phantomsim.generators.spec import Generator
 from phantomsim.phantom import Phantom
 from phantomsim.spec import read
+from phantomsim.store import atomic_file, atomic_write_text, writing
 
 PICTURED = 8
+ENDINGS = {"zarr": ".ome.zarr", "nifti": ".nii.gz"}
 
 
 def sample(
@@ -39,23 +42,29 @@ def sample(
         StoreError: a phantom's file is there already, or cannot be written.
     """
     spec = read(generator, Generator, sets)
-    out.mkdir(parents=True, exist_ok=True)
+    files = {patient: out / f"patient-{patient:06d}{ENDINGS[form]}" for patient in patients}
+    if taken := [file for file in files.values() if file.exists()]:
+        raise StoreError(f"{taken[0]} is there already; give another --out, or --first {1 + max(patients)}")
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     shown: list[Phantom] = []
     for patient in patients:
         phantom = generate(spec, seed, patient)
-        _write(phantom, out, f"patient-{patient:06d}", form)
+        _write(phantom, files[patient])
         if len(shown) < PICTURED:
             shown.append(phantom)
         tick()
     picture = out / "mosaic.png"
-    write_mosaic(picture, shown)
+    with atomic_file(picture) as file:
+        write_mosaic(file, shown)
     return picture
 
 
-def _write(phantom: Phantom, out: Path, name: str, form: str) -> None:
-    if form == "zarr":
-        write_phantom(out / f"{name}.ome.zarr", phantom)
+def _write(phantom: Phantom, file: Path) -> None:
+    if file.name.endswith(ENDINGS["zarr"]):
+        write_phantom(file, phantom)
         return
-    write_nifti(out / f"{name}.nii.gz", phantom.label, phantom.grid)
     table = "".join(f"{i},{tissue}\n" for i, tissue in enumerate(phantom.tissues))
-    (out / f"{name}-labels.csv").write_text("label,tissue\n" + table)
+    name = file.name.removesuffix(ENDINGS["nifti"])
+    atomic_write_text(file.with_name(f"{name}-labels.csv"), "label,tissue\n" + table)
+    write_nifti(file, phantom.label, phantom.grid)

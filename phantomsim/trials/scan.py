@@ -21,7 +21,7 @@ from phantomsim.keys import acquisition_key, hash32
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.position import isocentre
 from phantomsim.spec import Catalogued, assemble, canonical, read
-from phantomsim.store import atomic_write_text
+from phantomsim.store import atomic_dir, atomic_write_text, require_empty
 from phantomsim.trials.case import geometry_of
 from phantomsim.trials.picture import save_slices
 from phantomsim.trials.spec import Arm, Scanner
@@ -97,21 +97,21 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
     lesions), raw data (zarr), scan.json and picture.png.
 
     Raises:
-        StoreError: `out` holds a scan already or cannot be written.
+        StoreError: `out` holds files already or cannot be written; it appears whole or not at all.
         FormatError, SpecError, ScannerError, AlgorithmError.
     """
     if (out / "scan.json").exists():
         raise StoreError(f"{out} holds a scan already; give another --out")
+    require_empty(out)  # before the work, not after
     phantom = read_any_phantom(path)
     found = scan_phantom(phantom, arm, seed)
-    out.mkdir(parents=True, exist_ok=True)
-    _write(found, phantom, arm, out, form)
-    zarr_store.write_raw(out / "raw.zarr", found.raw)
     facts = {"phantom": str(path), "seed": seed, "dose": found.dose, "arm": json.loads(canonical(arm))}
-    atomic_write_text(out / "scan.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    picture = out / "picture.png"
-    save_slices(found.image, found.lesion_fraction, picture)
-    return picture
+    with atomic_dir(out) as work:
+        _write(found, phantom, arm, work, form)
+        zarr_store.write_raw(work / "raw.zarr", found.raw)
+        atomic_write_text(work / "scan.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
+        save_slices(found.image, found.lesion_fraction, work / "picture.png")
+    return out / "picture.png"
 
 
 def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> None:
