@@ -29,7 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 #: What the user gave is wrong (exit 2); every other error exits with 1.
 BAD_INPUT = (SpecError, CatalogueError, FormatError, TissueError)
 #: Failures of a disk or folder that are told without a traceback.
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+DISK = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ENAMETOOLONG, errno.EMFILE),
+)
 
 
 class Commands(click.Group):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from phantomsim.errors import TrialError
+from phantomsim.store import writing
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -77,7 +78,8 @@ class _Worker:
         notices: queue.SimpleQueue[dict[str, Any] | None],
     ) -> None:
         self.log = folder / f"worker-{number}.log"
-        self._log_file: IO[bytes] = open(self.log, "ab")  # noqa: SIM115 - lives as long as the process
+        with writing(self.log):
+            self._log_file: IO[bytes] = open(self.log, "ab")  # noqa: SIM115 - lives as long as the process
         command = [sys.executable, "-m", "phantomsim.trials.worker", str(folder)]
         self.process = subprocess.Popen(
             command,

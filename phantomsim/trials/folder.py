@@ -14,7 +14,7 @@ import numpy as np
 
 from phantomsim.errors import StoreError
 from phantomsim.spec import canonical
-from phantomsim.store import atomic_write_bytes, atomic_write_text
+from phantomsim.store import atomic_write_bytes, atomic_write_text, writing
 from phantomsim.trials.spec import Trial
 
 RESULT_COLUMNS = ("patient", "subject", "present", "arm", "reader", "score", "status", "message")
@@ -49,7 +49,8 @@ class RunFolder:
 
     def write_trial(self, trial: Trial, source: Path | None = None) -> None:
         """Write the resolved trial, and the folder that its file came from."""
-        (self.path / "parts").mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            (self.path / "parts").mkdir(parents=True, exist_ok=True)
         if source is not None:
             atomic_write_text(self.path / "source.txt", f"{source.resolve()}\n")
         atomic_write_text(self.path / "trial.json", canonical(trial) + "\n")
@@ -67,7 +68,6 @@ class RunFolder:
 
     def write_pictures(self, patient: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep arrays that the report shows (.npz, no pickle)."""
-        (self.path / "pictures").mkdir(exist_ok=True)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
         atomic_write_bytes(self.path / "pictures" / f"patient-{patient:06d}.npz", buffer.getvalue())

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from phantomsim import errors
 from phantomsim.algorithms.run import ensure
-from phantomsim.errors import StoreError, TrialError
+from phantomsim.errors import PhantomsimError, StoreError, TrialError
 from phantomsim.spec import canonical, digest, read
 from phantomsim.trials.executors import run_batches
 from phantomsim.trials.finish import finish
@@ -25,6 +26,11 @@ from phantomsim.trials.statistics.analyse import Analysis
 
 #: Called with (patients finished, patients in all, the notice of the last one).
 Progress = Callable[[int, int, dict[str, Any]], None]
+
+#: Errors that concern the whole trial, or that the next patient would most likely meet again: the first one stops
+#: the run. Of others, such as a lesion without a place, a few are gathered, to be mended in one go.
+HOPELESS = frozenset(("SpecError", "CatalogueError", "FormatError", "TissueError", "ScannerError", "StoreError"))
+MOST_FAILURES = 3
 
 
 @dataclass(frozen=True)
@@ -96,25 +102,31 @@ def run(
     done = folder.done()
     todo = [left for batch in plan.batches if (left := [p for p in batch if p not in done])]
     count = workers or max(1, processors() // trial.run.threads)
-    failed = []
+    failed: list[dict[str, Any]] = []
     for notice in run_batches(folder.path, todo, count, trial.run.threads):
         if "error" in notice:
-            failed.append(notice["error"])
-            if len(failed) >= 3:
+            failed.append(notice)
+            if len(failed) >= MOST_FAILURES or notice["kind"] in HOPELESS:
                 break
             continue
         done[notice["patient"]] = notice
         if progress:
             progress(len(done), len(plan.subjects), notice)
     if failed:
-        raise TrialError(
-            "\n".join(failed)
-            + f"\nFinished patients are kept in {folder.path}; mend the cause and run again with --resume"
-        )
+        raise _failure(failed, folder.path)
     parts = folder.done()
     folder.write_table("plan.csv", PLAN_COLUMNS, plan.rows(parts))
     analysis = finish(folder, trial, plan, parts, command=shlex.join(sys.argv), frozen=frozen)
     return Result(trial, folder.path, analysis)
+
+
+def _failure(failed: Sequence[dict[str, Any]], folder: Path) -> PhantomsimError:
+    """What stopped the run, of the class that it had in the worker: a line per distinct cause."""
+    kinds = [getattr(errors, notice["kind"], TrialError) for notice in failed]
+    lines = list(dict.fromkeys(notice["error"] for notice in failed))
+    lines[-1] += f". Finished patients are kept in {folder}; mend the cause and run again with --resume"
+    error: PhantomsimError = (kinds[0] if len(set(kinds)) == 1 else TrialError)("\n".join(lines))
+    return error
 
 
 def processors() -> int:

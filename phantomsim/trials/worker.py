@@ -23,9 +23,10 @@ def main(arguments: list[str]) -> int:
     """Work until standard input ends (or on the patients named as arguments)."""
     folder = RunFolder(Path(arguments[0]))
     if len(arguments) > 1:
-        for patient in map(int, arguments[1:]):
-            work(folder, patient)
-        return 0
+        notices = [work(folder, patient) for patient in map(int, arguments[1:])]
+        failed = [notice["error"] for notice in notices if "error" in notice]
+        print(*failed, sep="\n", end="\n" if failed else "", file=sys.stderr)
+        return 1 if failed else 0
     # What algorithms print must not mix with the protocol: keep the pipe, send stdout to the log.
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -43,8 +44,10 @@ def work(folder: RunFolder, patient: int) -> dict[str, Any]:
     start = time.perf_counter()
     try:
         part, pictures = simulate_patient(folder.trial(), patient, folder.source())
-    except (PhantomsimError, OSError, MemoryError) as error:
-        return {"patient": patient, "error": f"patient {patient}: {error}", "kind": type(error).__name__}
+    except MemoryError:
+        return _failed(patient, "not enough memory; use fewer --workers or larger voxels", "TrialError")
+    except (PhantomsimError, OSError) as error:
+        return _failed(patient, str(error), type(error).__name__)
     part["seconds"] = round(time.perf_counter() - start, 3)
     part["peak_MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     try:
@@ -52,8 +55,12 @@ def work(folder: RunFolder, patient: int) -> dict[str, Any]:
             folder.write_pictures(patient, pictures)
         atomic_write_text(folder.part(patient), json.dumps(part, sort_keys=True))
     except (PhantomsimError, OSError) as error:
-        return {"patient": patient, "error": str(error), "kind": type(error).__name__}
+        return _failed(patient, str(error), "StoreError")
     return {"patient": patient, "seconds": part["seconds"], "peak_MiB": part["peak_MiB"], "subject": part["subject"]}
+
+
+def _failed(patient: int, why: str, kind: str) -> dict[str, Any]:
+    return {"patient": patient, "error": f"patient {patient}: {why.rstrip('.')}", "kind": kind}
 
 
 if __name__ == "__main__":
