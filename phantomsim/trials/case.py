@@ -66,9 +66,7 @@ class Imaging:
     _kept: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, trial: Trial, patient: int, arms: tuple[Arm, ...] | None = None, folder: Path | None = None
-    ) -> Imaging:
+    def of(cls, trial: Trial, patient: int, arms: tuple[Arm, ...] | None = None, folder: Path | None = None) -> Imaging:
         """Make the patient and put it before the scanners of some arms, or of all."""
         phantom = make_patient(trial.population, trial.seed, patient)
         return cls(trial, patient, phantom, trial.arms if arms is None else arms, folder)
@@ -84,12 +82,17 @@ class Imaging:
     def _expected(self, arm: Arm, present: bool) -> Any:
         scan = self._scan(arm)
 
+        where = self._isocentre(arm)
+
         def make() -> Any:
-            where = isocentre(self.phantom, arm.protocol.centre_on)
             key = patient_key(self.trial.seed, self.patient, Stream.TISSUE)
             return scan.expected(self.phantom.with_lesions(present), where, key)
 
-        return self._once(("expected", scan.expected_id, present), make)
+        return self._once(("expected", scan.expected_id, where, present), make)
+
+    def _isocentre(self, arm: Arm) -> tuple[float, float, float]:
+        on = arm.protocol.centre_on
+        return self._once(("isocentre", on), lambda: isocentre(self.phantom, on))
 
     def raw(self, arm: Arm, present: bool) -> RawData:
         """The noisy measurement; arms that differ in the algorithm alone share it."""
@@ -123,8 +126,8 @@ class Imaging:
 
         return self._once(("images", *group), make)
 
-    def _group(self, arm: Arm) -> tuple[str, str]:
-        return self._scan(arm).noise_free_id, canonical(arm.reconstruction)
+    def _group(self, arm: Arm) -> tuple[Any, ...]:
+        return self._scan(arm).noise_free_id, self._isocentre(arm), canonical(arm.reconstruction)
 
     def dose(self, arm: Arm) -> dict[str, float | str]:
         """What one scan of an arm costs."""

@@ -94,7 +94,12 @@ def _axes(shape: tuple[int, int, int], spacing_mm: jax.Array, centre_mm: jax.Arr
     return x[None, None, :] + centre_mm[0], y[None, :, None] + centre_mm[1], z[:, None, None] + centre_mm[2]
 
 
-@partial(jax.jit, static_argnames=("draw", "tissues", "shape"))
+# The grid is coarse: time to compile counts here, not time to run.
+@partial(
+    jax.jit,
+    compiler_options={"xla_cpu_use_fusion_emitters": False},
+    static_argnames=("draw", "tissues", "shape"),
+)
 def plan(
     draw: Draw,
     tissues: tuple[str, ...],
