@@ -21,6 +21,7 @@ _ADVICE = {
     errno.EACCES: "you have no right to write there. Change the rights or write elsewhere",
     errno.EPERM: "you have no right to write there. Change the rights or write elsewhere",
     errno.ENOTDIR: "a part of the path is a file, not a folder. Choose another path",
+    errno.EEXIST: "a part of the path is a file, not a folder. Choose another path",
     errno.EISDIR: "it is a folder; a file is to be written. Choose another path",
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
     errno.EMFILE: "too many files are open. Raise the limit (ulimit -n)",
@@ -104,6 +105,8 @@ def atomic_dir(path: str | os.PathLike[str], *, replace: bool = False) -> Iterat
             os.chmod(work, 0o777 & ~_umask())
             yield work
             _swap(work, path)
+        except StoreError as e:  # what is written inside knows no other name than that of the temporary folder
+            raise StoreError(str(e).replace(str(work), str(path))) from e
         finally:
             shutil.rmtree(work, ignore_errors=True)
 

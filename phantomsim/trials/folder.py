@@ -55,6 +55,13 @@ class RunFolder:
             atomic_write_text(self.path / "source.txt", f"{source.resolve()}\n")
         atomic_write_text(self.path / "trial.json", canonical(trial) + "\n")
 
+    def untouched(self) -> bool:
+        """Whether nothing lies here but what a run leaves that could not even begin, on a full disk say."""
+        return self.path.is_dir() and all(
+            p.name == "source.txt" or (p.name == "parts" and p.is_dir() and not any(p.iterdir()))
+            for p in self.path.iterdir()
+        )
+
     def done(self) -> dict[int, dict[str, Any]]:
         """Every finished patient's part, by number; unreadable parts count as not done."""
         parts = {}

@@ -172,7 +172,7 @@ def _start(folder: RunFolder, trial: Trial, resume: bool, source: Path | None) -
                 "file and --set, or give another --out"
             )
         return
-    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+    if folder.path.exists() and not folder.untouched():
         raise StoreError(f"{folder.path} exists and is not a run's folder; give another --out")
     folder.write_trial(trial, source)
 
