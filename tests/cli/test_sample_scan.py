@@ -1,0 +1,183 @@
+"""Phantoms and scans from the command line: every format, the same bytes for the same seed, nothing overwritten."""
+
+import csv
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+from click.testing import CliRunner, Result
+from matplotlib.image import imread
+
+from phantomsim.cli.main import main
+from phantomsim.formats import zarr_store
+
+COARSE = ("--set", "voxel_mm=6", "--set", "shape=[12,48,64]")
+CT = (
+    *("ct-64", "--protocol", "abdomen-quick", "--set", "protocol.views=48", "--set", "protocol.binned_columns=4"),
+    *("--set", "reconstruction.matrix=48"),
+)
+MR = (
+    *("mr-3t", "--protocol", "t2star-gre", "--set", "protocol.matrix=[64,48]", "--set", "protocol.slices=3"),
+    *("--set", "protocol.fov_mm=[384,384]", "--set", "protocol.slice_mm=10"),
+)
+SCANNERS = pytest.mark.parametrize(("kind", "scanner"), [("CT", CT), ("MR", MR)])
+
+
+def run(*args: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in args])
+
+
+def ok(*args: object) -> Result:
+    result = run(*args)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder, by its path inside."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def scale_of(data: pydicom.Dataset) -> tuple[float, float]:
+    """Slope and intercept of stored pixels: the rescale of CT, the real-world value mapping of MR."""
+    if "RescaleSlope" in data:
+        return float(data.RescaleSlope), float(data.RescaleIntercept)
+    item = data.RealWorldValueMappingSequence[0]
+    return float(item.RealWorldValueSlope), float(item.RealWorldValueIntercept)
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Patients 0 and 1 of seed 7."""
+    out = tmp_path_factory.mktemp("sample") / "phantoms"
+    result = ok("sample", "abdomen-procedural", "-n", 2, "--seed", 7, *COARSE, "--out", out)
+    assert f"Phantoms: {out}" in result.stdout
+    return out
+
+
+@pytest.fixture(scope="module")
+def phantom(phantoms: Path) -> Path:
+    return phantoms / "patient-000000.ome.zarr"
+
+
+def test_sample_writes_a_store_for_each_patient_and_a_picture(phantoms: Path) -> None:
+    assert sorted(p.name for p in phantoms.iterdir()) == [
+        *("mosaic.png", "patient-000000.ome.zarr", "patient-000001.ome.zarr")
+    ]
+    first, second = (zarr_store.read_phantom(phantoms / f"patient-00000{i}.ome.zarr") for i in (0, 1))
+    assert first.label.shape == second.label.shape == (12, 48, 64)
+    assert first.grid.spacing_mm == (6.0, 6.0, 6.0)
+    assert not np.array_equal(first.label, second.label)
+    assert imread(phantoms / "mosaic.png").std() > 0.05
+
+
+def test_patient_alone_has_the_bytes_of_the_patient_among_others(phantoms: Path, tmp_path: Path) -> None:
+    ok("sample", "abdomen-procedural", "--first", 1, "--seed", 7, *COARSE, "--out", tmp_path)
+    name = "patient-000001.ome.zarr"
+    assert contents(tmp_path / name) == contents(phantoms / name)
+    ok("sample", "abdomen-procedural", "--first", 1, "--seed", 8, *COARSE, "--out", tmp_path / "other")
+    assert contents(tmp_path / "other" / name) != contents(phantoms / name)
+
+
+def test_nifti_holds_the_labels_of_the_store_and_a_table_of_names(phantom: Path, tmp_path: Path) -> None:
+    ok("sample", "abdomen-procedural", "--seed", 7, *COARSE, "--format", "nifti", "--out", tmp_path)
+    stored = zarr_store.read_phantom(phantom)
+    image = nib.load(tmp_path / "patient-000000.nii.gz")
+    assert np.array_equal(np.asarray(image.dataobj).T, np.asarray(stored.label))
+    assert np.allclose(image.affine, stored.grid.affine)
+    with open(tmp_path / "patient-000000-labels.csv", newline="") as file:
+        assert [row["tissue"] for row in csv.DictReader(file)] == list(stored.tissues)
+
+
+@pytest.mark.parametrize("form", ["zarr", "nifti"])
+def test_phantom_that_is_there_is_never_overwritten(form: str, tmp_path: Path) -> None:
+    args = ("sample", "abdomen-procedural", "--seed", 7, *COARSE, "--format", form, "--out", tmp_path)
+    ok(*args)
+    before = contents(tmp_path)
+    again = run(*args)
+    assert again.exit_code == 1
+    assert "is there already; give another --out" in again.stderr.splitlines()[-1]
+    assert contents(tmp_path) == before
+
+
+@SCANNERS
+def test_scan_writes_image_raw_data_facts_and_picture(kind: str, scanner: tuple, phantom: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scan"
+    result = ok("scan", phantom, *scanner, "--seed", 3, "--out", out)
+    assert f"Picture: {out / 'picture.png'}" in result.stdout
+    assert {p.name for p in out.iterdir()} == {"image.ome.zarr", "raw.zarr", "scan.json", "picture.png"}
+    image = zarr_store.read_image(out / "image.ome.zarr")
+    assert (image.unit == "HU") == (kind == "CT")
+    assert np.isfinite(np.asarray(image.values)).all()
+    assert zarr_store.read_raw(out / "raw.zarr").modality == kind.lower()
+    facts = json.loads((out / "scan.json").read_text())
+    assert facts["seed"] == 3
+    assert facts["arm"]["scanner"]["name"] == scanner[0]
+    assert imread(out / "picture.png")[..., :3].std() > 0.05
+
+
+@SCANNERS
+def test_same_seed_gives_the_same_bytes_and_another_seed_other_noise(
+    kind: str, scanner: tuple, phantom: Path, tmp_path: Path
+) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        ok("scan", phantom, *scanner, "--seed", seed, "--out", tmp_path / name)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    a, c = (np.asarray(zarr_store.read_image(tmp_path / n / "image.ome.zarr").values) for n in "ac")
+    assert not np.array_equal(a, c)
+    assert np.corrcoef(a.ravel(), c.ravel())[0, 1] > 0.9
+
+
+@SCANNERS
+def test_every_format_holds_the_same_image(kind: str, scanner: tuple, phantom: Path, tmp_path: Path) -> None:
+    for form in ("zarr", "nifti", "dicom"):
+        ok("scan", phantom, *scanner, "--format", form, "--out", tmp_path / form)
+    image = zarr_store.read_image(tmp_path / "zarr" / "image.ome.zarr")
+    values = np.asarray(image.values)
+    written = nib.load(tmp_path / "nifti" / "image.nii.gz")
+    assert np.array_equal(written.get_fdata(dtype=np.float32).T, values)
+    assert np.allclose(written.affine, image.grid.affine)
+    slices = [pydicom.dcmread(p) for p in (tmp_path / "dicom" / "dicom").iterdir()]
+    slices.sort(key=lambda s: s.ImagePositionPatient[2])
+    assert {s.Modality for s in slices} == {kind}
+    assert len(slices) == len(values)
+    # RAS [y, x] to DICOM's LPS rows and columns: both in-plane axes are reversed, or the header says otherwise.
+    for found, wanted in zip(slices, values):
+        slope, intercept = scale_of(found)
+        pixels = found.pixel_array * slope + intercept
+        signs = np.asarray(found.ImageOrientationPatient, float).reshape(2, 3)[[1, 0], [1, 0]]
+        plane = wanted[:: int(-signs[0]), :: int(-signs[1])]
+        assert np.abs(pixels - plane).max() <= 0.51 * slope
+
+
+def test_second_scan_into_the_same_folder_is_refused_and_nothing_is_lost(phantom: Path, tmp_path: Path) -> None:
+    ok("scan", phantom, *CT, "--out", tmp_path / "ct")
+    before = contents(tmp_path / "ct")
+    for form in ("zarr", "nifti", "dicom"):
+        again = run("scan", phantom, *CT, "--seed", 5, "--format", form, "--out", tmp_path / "ct")
+        assert again.exit_code == 1
+        assert again.stderr == f"{tmp_path / 'ct'} holds a scan already; give another --out\n"
+    assert contents(tmp_path / "ct") == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert run("scan", phantom, *CT, "--out", tmp_path / "mine").exit_code == 1
+    assert contents(tmp_path / "mine") == {"notes.txt": b"mine"}
+
+
+def test_what_is_no_phantom_is_told_in_one_line(phantoms: Path, tmp_path: Path) -> None:
+    for path, text in ((tmp_path / "no.ome.zarr", "is not there"), (phantoms / "mosaic.png", "mosaic.png")):
+        result = run("scan", path, *CT, "--out", tmp_path / "out")
+        assert result.exit_code == 2
+        assert text in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_names_are_answered_by_those_there_are(phantom: Path, tmp_path: Path) -> None:
+    for args, near in ((("ct-65",), "ct-64"), (("ct-64", "--protocol", "abdomen-quik"), "abdomen-quick")):
+        result = run("scan", phantom, *args, "--out", tmp_path / "out")
+        assert result.exit_code == 2
+        assert f'"{near}"' in result.stderr
