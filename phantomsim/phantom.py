@@ -147,7 +147,7 @@ def mix(label: jax.Array, parts: tuple[Overlay, ...], table: jax.Array) -> jax.A
         start = (0,) * len(lead) + tuple(part.start)
         box = lead + part.fraction.shape
         old = table[..., jax.lax.dynamic_slice(label, tuple(part.start), part.fraction.shape)]
-        change = part.fraction * (table[..., part.tissue].reshape(lead + (1, 1, 1)) - old)
+        change = part.fraction * (table[..., part.tissue].reshape((*lead, 1, 1, 1)) - old)
         here = jax.lax.dynamic_slice(values, start, box)
         values = jax.lax.dynamic_update_slice(values, here + change, start)
     return values

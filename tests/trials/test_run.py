@@ -106,9 +106,7 @@ def test_twins_differ_in_the_lesion_alone():
 
 def test_failing_algorithm_counts_as_worst_and_is_never_dropped(tmp_path):
     (tmp_path / "broken.py").write_text(
-        "def sometimes(data):\n"
-        "    if data.seed % 2:\n        raise RuntimeError('no luck')\n"
-        "    return data.image\n"
+        "def sometimes(data):\n    if data.seed % 2:\n        raise RuntimeError('no luck')\n    return data.image\n"
     )
     trial = tmp_path / "trial.toml"
     trial.write_text(SMALL.read_text())

@@ -40,7 +40,8 @@ def reconstruct(
         shape, spacing_mm: slices, rows and columns of the image, along z, y, x [mm].
         centre_mm: (x, y, z) of the image's middle from the isocentre [mm].
     Returns:
-        float32 [z, y, x] or [scan, z, y, x], in the unit of `projections` per mm; zero outside the circle that every view sees whole.
+        float32 [z, y, x] or [scan, z, y, x], in the unit of `projections` per mm; zero outside the circle that
+        every view sees whole.
     """
     z, y, x = ((np.arange(n) - (n - 1) / 2) * d + c for n, d, c in zip(shape, spacing_mm, np.asarray(centre_mm)[::-1]))
     reach = min(float(np.hypot(np.abs(x).max(), np.abs(y).max())), geometry.field_mm / 2)
