@@ -92,7 +92,8 @@ def _train(reader: Reader, rows: list[dict[str, Any]], seed: int, arm: str) -> N
         scores = reading.finish(reader, features, present, [r["subject"] for r in rows], seed, arm)
     except TrialError as error:
         for row in rows:
-            row.update(status="failed", message=str(error))
+            if row["status"] == "ok":  # what failed before keeps its own reason
+                row.update(status="failed", message=str(error))
         return
     for row, score in zip(rows, scores):
         if row["status"] == "ok":
