@@ -45,9 +45,10 @@ def command(
     from phantomsim.trials.forecast import forecast, measure_patient
     from phantomsim.trials.freeze import write_frozen
     from phantomsim.trials.plan import PLAN_COLUMNS, make_plan
-    from phantomsim.trials.run import load_trial
+    from phantomsim.trials.run import load_trial, ready, source_of
 
     plan = make_plan(load_trial(trial, sets, patients))
+    ready(plan.trial, source_of(trial))
     cost = measure_patient(plan.trial) if measure else None
     click.echo(forecast(plan, auc, correlation, cost))
     if table is not None:

@@ -34,7 +34,7 @@ def patients_bar(title: str) -> Iterator[Callable[[int, int, dict[str, Any]], No
 
 
 def _lines(console: Console, title: str) -> Callable[[int, int, dict[str, Any]], None]:
-    console.print(f"{title}: starting workers", highlight=False)
+    console.print(f"{title}: starting; the first patients wait for compilation", highlight=False, soft_wrap=True)
     start = last = time.monotonic()
 
     def report(done: int, total: int, notice: dict[str, Any]) -> None:

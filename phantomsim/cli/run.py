@@ -47,4 +47,8 @@ def command(
     click.echo()
     for verdict in result.analysis.verdicts:
         click.echo(f"{verdict.hypothesis}: {verdict.decision}. {verdict.reason}")
+    failed = result.failures
+    if failed:
+        more = f"; the first: {failed[0]}"
+        click.echo(f"{len(failed)} readings failed and count as the worst value{more}", err=True)
     click.echo(f"Report: {result.report}")

@@ -39,6 +39,8 @@ def command(
     from phantomsim.trials.scan import make_arm, scan
 
     arm = make_arm(scanner, protocol, reconstruction, sets)
-    picture = scan(phantom, arm, out, form, seed)
+    picture, missed = scan(phantom, arm, out, form, seed)
+    if missed:
+        click.echo("The phantom's lesion lies outside the slices; try --set protocol.centre_on=lesion", err=True)
     click.echo(f"Scan: {out}")
     click.echo(f"Picture: {picture}")

@@ -16,6 +16,7 @@ from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
 from phantomsim.phantom import Facts, Phantom
 
+PLAUSIBLE_MM = (0.02, 20.0)
 SHELL = ("bone-cancellous", "bone-cortical")
 
 
@@ -26,7 +27,7 @@ def files(spec: FromFiles) -> list[Path]:
         GeneratorError: the folder is not set, not there, or holds no file of the pattern.
     """
     text = os.path.expanduser(os.path.expandvars(spec.folder))
-    how = "give the folder by --set population.generator.folder=PATH"
+    how = "give the folder by --set population.generator.folder=PATH in a trial, --set folder=PATH for sample"
     if "$" in text:
         variable = spec.folder[spec.folder.index("$") :].lstrip("${").split("}")[0].split("/")[0]
         raise GeneratorError(
@@ -43,6 +44,17 @@ def files(spec: FromFiles) -> list[Path]:
             f'generator "{spec.name}": no file in {folder} matches pattern "{spec.pattern}"; there is {there}'
         )
     return found
+
+
+def _plausible(grid: Grid, path: Path) -> None:
+    """Raises GeneratorError for voxels that no scanner of people makes: a unit or an affine is wrong."""
+    low, high = PLAUSIBLE_MM
+    if not all(low <= d <= high for d in grid.spacing_mm):
+        spacing = " x ".join(f"{d:g}" for d in grid.spacing_mm)
+        raise GeneratorError(
+            f"{path}: voxels of {spacing} mm (z, y, x) are not {low:g} to {high:g} mm; "
+            "is the affine in metres, or missing?"
+        )
 
 
 def stem(path: Path) -> str:
@@ -73,6 +85,7 @@ def generate(spec: FromFiles, seed: int, patient: int) -> Phantom:
     extra = (spec.background.tissue, "skin") if spec.background else ()
     tissues = tissue_names(spec.labels, extra + (SHELL if spec.shell_mm else ()))
     values, grid = nifti.read_labels(found[which])
+    _plausible(grid, found[which])
     label, counts = to_tissues(values, spec.labels, spec.ids, tissues, str(found[which]))
     volumes: dict[str, float | str] = {f"{k.replace('-', '_')}_mL": n * grid.voxel_mL for k, n in counts.items()}
     label, grid, dropped = _prepare(spec, label, grid, tissues)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phantomsim.errors import GeneratorError
 from phantomsim.generators.spec import FromFiles, Procedural
 from phantomsim.phantom import Phantom
 
@@ -21,10 +22,16 @@ def generate(spec: FromFiles | Procedural, seed: int, patient: int) -> Phantom:
     if isinstance(spec, FromFiles):
         from phantomsim.generators import from_files
 
-        return from_files.generate(spec, seed, patient)
-    from phantomsim.generators.procedural import generate as procedural
+        phantom = from_files.generate(spec, seed, patient)
+    else:
+        from phantomsim.generators.procedural import generate as procedural
 
-    return procedural.generate(spec, seed, patient)
+        phantom = procedural.generate(spec, seed, patient)
+    if "air" in phantom.tissues and (phantom.label == phantom.tissue_index("air")).all():
+        raise GeneratorError(
+            f"patient {patient} ({phantom.facts.subject}) is all air; does the segmentation hold labels other than 0?"
+        )
+    return phantom
 
 
 def subjects(spec: FromFiles | Procedural) -> list[str] | None:

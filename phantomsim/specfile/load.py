@@ -53,7 +53,7 @@ def folder_of(model: Any) -> str | None:
 
 
 def _document(source: str | Path, folder: str | None) -> Node:
-    if isinstance(source, Path) or resolve.is_path(source) or Path(source).is_file():
+    if isinstance(source, Path) or resolve.is_path(source) or Path(source).exists():
         return nodes.parse(Path(source).resolve(), str(source))
     folders = [folder] if folder else list(catalogue.FOLDERS)
     for one in folders:

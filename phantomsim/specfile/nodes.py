@@ -84,7 +84,7 @@ def parse(file: Path, shown: str | None = None) -> Node:
             raise SpecError(
                 f"{shown}: is larger than {MAX_BYTES // 1_000_000} MB; a specification is a short TOML text"
             )
-        text = file.read_bytes().decode()
+        text = file.read_bytes().decode("utf-8-sig")  # editors of Windows begin a file with a mark
         data = tomllib.loads(text)
     except FileNotFoundError:
         raise SpecError(f"{shown}: no such file") from None

@@ -47,7 +47,9 @@ def save_slices(image: Image, lesion: np.ndarray, path: Path) -> None:
         axes.imshow(plane, cmap="gray", vmin=low, vmax=high, origin="lower", extent=extent, interpolation="nearest")
         if outline.max() >= 0.5:
             axes.contour(outline, [0.5], colors="tab:red", linewidths=0.8, extent=extent, origin="lower")
-        axes.set_title(f"{name} {at[axis]}, {low:.3g} to {high:.3g} {image.unit}", fontsize=9)
+        axes.set_title(
+            f"{name} {at[axis]}, {low:.3g} to {high:.3g} {image.unit if image.unit != '1' else ''}".rstrip(), fontsize=9
+        )
         axes.set_aspect("equal")
         axes.set_axis_off()
     FigureCanvasAgg(figure).print_png(str(path))

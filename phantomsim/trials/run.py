@@ -47,6 +47,12 @@ class Result:
     analysis: Analysis
 
     @property
+    def failures(self) -> list[str]:
+        """Why readings failed, one message for each; they count as their endpoint's worst value."""
+        rows = RunFolder(self.folder).read_table("results.csv")
+        return [row["message"] for row in rows if row["status"] != "ok"]
+
+    @property
     def report(self) -> Path:
         """The report, a self-contained HTML page."""
         return self.folder / "report.html"
@@ -94,8 +100,7 @@ def run(
     if not isinstance(trial, Trial):
         source = source or source_of(trial)
         trial = load_trial(trial, sets, patients)
-    for arm in trial.arms:
-        ensure(arm.algorithm, source)
+    ready(trial, source)
     plan = make_plan(trial)
     folder = _folder(trial, out, resume)
     _start(folder, trial, resume, source)
@@ -127,6 +132,20 @@ def _failure(failed: Sequence[dict[str, Any]], folder: Path) -> PhantomsimError:
     lines[-1] += f". Finished patients are kept in {folder}; mend the cause and run again with --resume"
     error: PhantomsimError = (kinds[0] if len(set(kinds)) == 1 else TrialError)("\n".join(lines))
     return error
+
+
+def ready(trial: Trial, source: Path | None = None) -> None:
+    """Find before the first scan what would fail in every one.
+
+    Args:
+        source: folder where outside algorithms are looked for.
+    Raises:
+        AlgorithmError: an algorithm's module or function is not there.
+        ScannerError: a protocol asks too much of its scanner, or a reconstruction of its protocol.
+    """
+    for arm in trial.arms:
+        ensure(arm.algorithm, source)
+        arm.build().check(arm.reconstruction)
 
 
 def processors() -> int:

@@ -23,7 +23,7 @@ from phantomsim.scanners.position import isocentre
 from phantomsim.spec import Catalogued, assemble, canonical, read
 from phantomsim.store import atomic_dir, atomic_write_text, require_empty
 from phantomsim.trials.case import geometry_of
-from phantomsim.trials.picture import save_slices
+from phantomsim.trials.picture import save_slices, window_of
 from phantomsim.trials.spec import Arm, Scanner
 
 
@@ -51,6 +51,7 @@ def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) ->
         ScannerError, AlgorithmError.
     """
     scan = arm.build()
+    scan.check(arm.reconstruction)
     present = any(float(s.present) > 0 for s in phantom.lesions)
     key = acquisition_key(seed, patient, hash32(canonical(arm.scanner) + canonical(arm.protocol)), present)
     raw = scan.acquire(scan.expected(phantom, isocentre(phantom, arm.protocol.centre_on)), key)
@@ -90,8 +91,9 @@ def read_any_phantom(path: Path) -> Phantom:
     return zarr_store.read_phantom(path)
 
 
-def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> Path:
-    """Image the phantom at `path` and write what came of it; returns the picture's path.
+def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> tuple[Path, bool]:
+    """Image the phantom at `path` and write what came of it; returns the picture's path, and whether
+    lesions that are there lie outside the slices.
 
     Writes image (zarr, nifti or a folder of DICOM), lesion (fraction on the image's grid, where the phantom has
     lesions), raw data (zarr), scan.json and picture.png.
@@ -111,7 +113,8 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
         zarr_store.write_raw(work / "raw.zarr", found.raw)
         atomic_write_text(work / "scan.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
         save_slices(found.image, found.lesion_fraction, work / "picture.png")
-    return out / "picture.png"
+    there = any(float(s.present) > 0 for s in phantom.lesions)
+    return out / "picture.png", there and not found.lesion_fraction.any()
 
 
 def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> None:
@@ -119,9 +122,17 @@ def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> 
     if form == "dicom":
         info = arm.reconstruction.model_dump() | arm.protocol.model_dump() | found.dose
         info |= {"scanner": arm.scanner.name, "protocol": arm.name}
+        info |= {"field_T": getattr(arm.scanner, "field_T", None), "mA": _mA(info)}
         modality = arm.scanner.kind.upper()
-        dicom.write_series(out / "dicom", found.image, modality=modality, facts=phantom.facts, info=_plain(info))
-        if lesion is not None:
+        dicom.write_series(
+            out / "dicom",
+            found.image,
+            modality=modality,
+            facts=phantom.facts,
+            info=_plain(info),
+            window=window_of(found.image),
+        )
+        if (found.lesion_fraction >= 0.5).any():
             dicom.write_seg(out / "lesion.dcm", out / "dicom", {"lesion": found.lesion_fraction >= 0.5})
         return
     for name, image in (("image", found.image), ("lesion", lesion)):
@@ -129,6 +140,11 @@ def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> 
             zarr_store.write_image(out / f"{name}.ome.zarr", image)
         elif image is not None:
             nifti.write(out / f"{name}.nii.gz", image.values, image.grid)
+
+
+def _mA(info: dict[str, Any]) -> float | None:
+    """Tube current of a turn; None for MR."""
+    return info["mAs"] / info["rotation_s"] if "mAs" in info else None
 
 
 def _plain(info: dict[str, Any]) -> dict[str, Any]:

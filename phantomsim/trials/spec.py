@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from phantomsim.algorithms.spec import Algorithm, Identity
+from phantomsim.errors import TissueError
 from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.spec import Generator
 from phantomsim.keys import MAX_SEED
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
 from phantomsim.scanners.mr.spec import MRProtocol, MRReconstruction, MRScanner
-from phantomsim.spec import Catalogued, Shorthand, Spec, Within
+from phantomsim.spec import Catalogued, Misfit, Shorthand, Spec, Within
 from phantomsim.trials.readers.spec import Reader
 from phantomsim.trials.statistics.spec import Endpoint, Hypothesis
 
@@ -114,20 +116,34 @@ class Trial(Spec):
         readers = _unique("readers", [r.name for r in self.readers])
         endpoints = _unique("endpoints", [e.name for e in self.endpoints])
         _unique("hypotheses", [h.name for h in self.hypotheses])
-        for endpoint in self.endpoints:
-            _known(f'endpoint "{endpoint.name}": reader', endpoint.reader, readers)
-        for hypothesis in self.hypotheses:
-            _known(f'hypothesis "{hypothesis.name}": endpoint', hypothesis.endpoint, endpoints)
+        for n, endpoint in enumerate(self.endpoints):
+            _known(endpoint.reader, "reader", readers, "endpoints", n, "reader")
+        for n, hypothesis in enumerate(self.hypotheses):
+            _known(hypothesis.endpoint, "endpoint", endpoints, "hypotheses", n, "endpoint")
             for arm in hypothesis.compare:
-                _known(f'hypothesis "{hypothesis.name}": compare', arm, arms)
+                _known(arm, "arm", arms, "hypotheses", n, "compare")
         return self
 
     @model_validator(mode="after")
-    def _detection_needs_lesions(self) -> Self:
-        if self.population.lesions is None:
-            needy = [r.name for r in self.readers if r.needs_lesion]
-            if needy:
-                raise ValueError(f"readers {', '.join(needy)} need [population.lesions]; add it or remove them")
+    def _lesions_fit(self) -> Self:
+        lesions = self.population.lesions
+        if lesions is None:
+            for n, reader in enumerate(self.readers):
+                if reader.needs_lesion:
+                    raise Misfit(
+                        f'"{reader.name}" needs [population.lesions]; add it or remove the reader', "readers", n
+                    )
+            return self
+        from phantomsim.materials import table
+
+        for key, names in (("tissue", (lesions.tissue,)), ("host", lesions.hosts), ("forbidden", lesions.forbidden)):
+            for name in names:
+                try:
+                    known = table()[name].name
+                except TissueError as error:
+                    raise Misfit(str(error), "population", "lesions", key) from None
+                if key == "host" and known == "air":
+                    raise Misfit("air cannot be the host of a lesion", "population", "lesions", key)
         return self
 
     def arm(self, name: str) -> Arm:
@@ -136,12 +152,14 @@ class Trial(Spec):
 
 
 def _unique(what: str, names: list[str]) -> list[str]:
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise ValueError(f"{what}: the name {', '.join(map(repr, twice))} is used twice; names must differ")
+    for n, name in enumerate(names):
+        if name in names[:n]:
+            raise Misfit(f'"{name}" is used twice; names must differ', what, n, "name")
     return names
 
 
-def _known(where: str, name: str, allowed: list[str]) -> None:
+def _known(name: str, noun: str, allowed: list[str], *path: str | int) -> None:
     if name not in allowed:
-        raise ValueError(f'{where} "{name}" is not defined; allowed: {", ".join(allowed)}')
+        near = difflib.get_close_matches(name, allowed, 1)
+        hint = f'; did you mean "{near[0]}"?' if near else ""
+        raise Misfit(f'no {noun} "{name}" is defined{hint}  defined: {", ".join(allowed)}', *path)

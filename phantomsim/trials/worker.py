@@ -7,6 +7,7 @@ than the patients it was at.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -30,9 +31,10 @@ def main(arguments: list[str]) -> int:
     # What algorithms print must not mix with the protocol: keep the pipe, send stdout to the log.
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    for line in sys.stdin:
-        for patient in json.loads(line)["patients"]:
-            pipe.write(json.dumps(work(folder, patient)) + "\n")
+    with contextlib.suppress(BrokenPipeError):  # whoever gave the work is gone; what is finished is kept
+        for line in sys.stdin:
+            for patient in json.loads(line)["patients"]:
+                pipe.write(json.dumps(work(folder, patient)) + "\n")
     return 0
 
 

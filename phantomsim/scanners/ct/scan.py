@@ -171,7 +171,7 @@ class Scan:
         Raises:
             ScannerError: slices beyond the beam.
         """
-        self._check_slices(reconstruction)
+        self.check(reconstruction)
         most = max(1, MOST_READINGS // math.prod(self.geometry.shape))
         parts = [raws[i : i + most] for i in range(0, len(raws), most)]
         return [image for part in parts for image in self._reconstruct(part, reconstruction)]
@@ -185,7 +185,8 @@ class Scan:
         corner = np.asarray(reconstruction.offset_mm) - 0.5 * (np.asarray(shape) - 1)[::-1] * np.asarray(spacing)[::-1]
         return [_image(1000 * (one - 1), raw, spacing, corner) for one, raw in zip(water, raws)]
 
-    def _check_slices(self, wanted: CTReconstruction) -> None:
+    def check(self, wanted: CTReconstruction) -> None:
+        """Whether the beam covers a reconstruction's slices. Raises ScannerError if not."""
         reach = abs(wanted.offset_mm[2]) + wanted.slices * wanted.slice_mm / 2
         if reach > self.geometry.collimation_mm / 2 * 1.02:
             raise ScannerError(

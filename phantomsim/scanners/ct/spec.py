@@ -36,7 +36,7 @@ class CTProtocol(Spec):
 
     description: str = ""
     kVp: Annotated[float, pydantic.Field(ge=40, le=150)] = 120.0
-    mAs: Positive = 200.0
+    mAs: Annotated[float, pydantic.Field(ge=0.001, le=100_000)] = 200.0
     rotation_s: Positive = 1.0
     views: Annotated[int, pydantic.Field(ge=8)] = 984
     rows: Count = 64

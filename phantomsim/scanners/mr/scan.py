@@ -161,6 +161,9 @@ class Scan:
         }
         return RawData(arrays, expected.isocentre_mm, "mr")
 
+    def check(self, wanted: MRReconstruction) -> None:
+        """Whether data of this protocol can be reconstructed so; all reconstructions fit all protocols."""
+
     def reconstruct(self, raw: RawData, reconstruction: MRReconstruction) -> Image:
         """Magnitude image on the protocol's field of view and matrix; unit 1, see the head of this file."""
         folded = self._folded(raw, reconstruction)
