@@ -53,12 +53,14 @@ def folder_of(model: Any) -> str | None:
 
 
 def _document(source: str | Path, folder: str | None) -> Node:
-    if isinstance(source, Path) or resolve.is_path(source) or Path(source).exists():
+    if isinstance(source, Path) or resolve.is_path(source) or Path(source).is_file():
         return nodes.parse(Path(source).resolve(), str(source))
     folders = [folder] if folder else list(catalogue.FOLDERS)
     for one in folders:
         if source in catalogue.names(one):
             return nodes.parse(catalogue.path(one, source), resolve.shown(catalogue.path(one, source)))
+    if Path(source).exists():  # a folder, which parse tells
+        return nodes.parse(Path(source).resolve(), str(source))
     known = [name for one in folders for name in catalogue.names(one)]
     raise CatalogueError(catalogue.unknown(folder or "specification", source, known))
 
