@@ -27,15 +27,15 @@ class Law:
     @property
     def passed(self) -> bool:
         """Whether the law holds; a NaN never does."""
-        return math.isfinite(self.measured) and abs(self.measured - self.expected) <= self.tolerance
+        return bool(math.isfinite(self.measured) and abs(self.measured - self.expected) <= self.tolerance)
 
     def row(self) -> dict[str, object]:
         """The law as `phantomsim validate --json` prints it."""
         return {
             "what": self.what,
             "source": self.source,
-            "expected": self.expected,
-            "measured": self.measured,
-            "tolerance": self.tolerance,
+            "expected": float(self.expected),
+            "measured": float(self.measured),
+            "tolerance": float(self.tolerance),
             "pass": self.passed,
         }
