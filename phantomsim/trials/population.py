@@ -19,11 +19,6 @@ def make_patient(population: Population, seed: int, patient: int) -> Phantom:
     return phantom if population.lesions is None else place(phantom, population.lesions, seed, patient)
 
 
-def subject_of(population: Population, patient: int) -> str:
-    """The source subject of a patient without making it; the cluster of the statistics."""
-    return subject_names(population)[patient]
-
-
 def subject_names(population: Population) -> list[str]:
     """The source subject of every patient of the population, in order."""
     sources = subjects(population.generator)
