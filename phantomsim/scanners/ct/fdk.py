@@ -46,7 +46,7 @@ def reconstruct(
     z, y, x = ((np.arange(n) - (n - 1) / 2) * d + c for n, d, c in zip(shape, spacing_mm, np.asarray(centre_mm)[::-1]))
     reach = min(float(np.hypot(np.abs(x).max(), np.abs(y).max())), geometry.field_mm / 2)
     levels = np.linspace(-reach, reach, 2 + int(2 * reach / LEVEL_MM)) + geometry.radius_mm
-    weights = geometry.radius_mm * np.cos(geometry.fan) / np.sqrt(1 + geometry.rays().row_slopes[:, None] ** 2)
+    weights = geometry.radius_mm * np.cos(geometry.fan) / np.sqrt(1 + geometry.row_slopes[:, None] ** 2)
     angles = geometry.angles
     numbers = {
         "filter": fan_filter(kernel, geometry.columns, geometry.fan_step, geometry.radius_mm) * 2 * np.pi / len(angles),

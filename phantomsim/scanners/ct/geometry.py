@@ -3,81 +3,87 @@
 The frame is the phantom grid's own (x right, y anterior, z superior, RAS+), with its zero at the isocentre:
 
 - **View 0**: the source is above the patient, at (0, +R, 0), and the central ray runs along -y.
-- **Sense of rotation**: in view v the source is at R (-sin b, cos b) with b = 2 pi v / views: it turns from
-  anterior (+y) to the patient's left (-x) first, that is from +x towards +y, counterclockwise about +z.
+- **Sense of rotation**: at angle b the source is at R (-sin b, cos b): it turns from anterior (+y) to the
+  patient's left (-x) first, that is from +y towards -x, counterclockwise about +z.
 - **Columns**: column c leaves the source at fan angle g = (c - (C-1)/2 - offset) dg from the central ray,
   in the direction (sin(b + g), -cos(b + g)); in view 0 a higher column lies further towards +x.
 - **Rows**: row r lies at (r - (R-1)/2) pitch along +z; a higher row is further superior.
-- **Detector**: a third-generation cylinder about the focal spot, so that every cell of a row is at the same
-  distance D, and all rows of one column lie above one horizontal line.
-- **Isocentre**: (0, 0, 0), on the axis of rotation, in the plane between the two middle rows.
+- **Isocentre**: (0, 0, 0), on the axis of rotation, in the middle of the scan's z-range.
 
-A cell is read along one line in the plane and over its full height along z.
+A `Geometry` holds vectors of every view and knows nothing of how they came about; `orbits` has the constructors.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from phantomsim.errors import ScannerError
 
 
-@dataclass(frozen=True)
-class Rays:
-    """Source and detector points of a scan, host side, float64.
+@dataclass(frozen=True, eq=False)
+class Orbit:
+    """The circle or helix that a geometry was made from; reconstruction by filtering needs one.
 
     Attributes:
-        source_mm: focal spot of each view, [view, 3] (x, y, z) from the isocentre [mm].
-        directions: horizontal unit vectors from the source to each column, [view, column, 2] (x, y).
-        row_edges: tangent of the cone angle of the lower edge of row 0 .. upper edge of the last row,
-            [row + 1]; a point at horizontal distance t from the source is at height source z + t * tangent.
-    """
-
-    source_mm: np.ndarray
-    directions: np.ndarray
-    row_edges: np.ndarray
-
-    @property
-    def row_slopes(self) -> np.ndarray:
-        """Tangent of the cone angle of the middle of each row [row]."""
-        return 0.5 * (self.row_edges[1:] + self.row_edges[:-1])
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(view, row, column): the shape of the raw data."""
-        return len(self.source_mm), len(self.row_edges) - 1, self.directions.shape[1]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """A circular scan: see the module's text for every convention.
-
-    Attributes:
-        radius_mm: source to isocentre, R [mm].
-        distance_mm: source to detector, D [mm].
-        views: views in one turn of 360 degrees.
-        columns, rows: detector cells read.
-        column_mm, row_mm: pitch of the cells at the detector, along the arc and along z [mm].
-        column_offset: shift of the detector along the arc, in cells (a quarter: opposite rays interleave).
+        radius_mm: source to axis, R [mm]; infinite for parallel beams.
+        distance_mm: source to detector, D [mm]; infinite for parallel beams.
+        angle: of the source in each view [rad], increasing without wrapping [view].
+        table_mm: z of the source in each view [mm] [view].
+        views_per_turn: views in 360 degrees.
+        feed_mm: way of the source along z in one turn [mm]; 0 for axial scans.
     """
 
     radius_mm: float
     distance_mm: float
-    views: int
+    angle: np.ndarray
+    table_mm: np.ndarray
+    views_per_turn: int
+    feed_mm: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """Source and detector of every view; arrays are host side, float64, [view, 3] (x, y, z) from the isocentre [mm].
+
+    Attributes:
+        source_mm: focal spot; for parallel beams the unit vector along the rays instead.
+        centre_mm: where the detector is met by the central ray.
+        along_mm: step from one column to the next, at the centre.
+        up_mm: step from one row to the next.
+        columns, rows: cells.
+        detector: "flat", or "curved": an arc about the focal spot, straight along `up_mm`.
+        beam: "cone" (fans are cones of one row) or "parallel".
+        column_offset: the central ray meets column (C-1)/2 + offset; a quarter makes opposite rays interleave.
+        orbit: the circle or helix, if it is one.
+    """
+
+    source_mm: np.ndarray
+    centre_mm: np.ndarray
+    along_mm: np.ndarray
+    up_mm: np.ndarray
     columns: int
     rows: int
-    column_mm: float
-    row_mm: float
+    detector: Literal["flat", "curved"] = "curved"
+    beam: Literal["cone", "parallel"] = "cone"
     column_offset: float = 0.0
+    orbit: Orbit | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.radius_mm < self.distance_mm:
-            raise ScannerError(
-                f"source to isocentre is {self.radius_mm} mm; must be above 0 and below source to detector"
-                f" ({self.distance_mm} mm)"
-            )
+        arrays = (self.source_mm, self.centre_mm, self.along_mm, self.up_mm)
+        if any(a.shape != (len(self.source_mm), 3) or not np.isfinite(a).all() for a in arrays):
+            raise ScannerError("source, centre, along and up must each be finite numbers [view, 3]")
+        if not len(self.source_mm) or self.columns < 1 or self.rows < 1:
+            raise ScannerError(f"{len(self.source_mm)} views of {self.rows} x {self.columns} cells; need 1 or more")
+        if np.any(np.linalg.norm(np.cross(self.along_mm, self.up_mm), axis=-1) == 0):
+            raise ScannerError("columns and rows of the detector run along one line in some view")
+
+    @property
+    def views(self) -> int:
+        """Number of views."""
+        return len(self.source_mm)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -85,44 +91,127 @@ class Geometry:
         return self.views, self.rows, self.columns
 
     @property
+    def columns_from_centre(self) -> np.ndarray:
+        """Each column's place, in columns from the central ray [column]."""
+        return np.arange(self.columns) - (self.columns - 1) / 2 - self.column_offset
+
+    @property
+    def rows_from_centre(self) -> np.ndarray:
+        """Each row's place, in rows from the middle [row]."""
+        return np.arange(self.rows) - (self.rows - 1) / 2
+
+    def cells(self, columns: np.ndarray | None = None, rows: np.ndarray | None = None) -> np.ndarray:
+        """Points of the detector [mm] [view, row, column, 3].
+
+        Args:
+            columns, rows: places from the centre, in cells, fractions allowed; by default the cells' middles.
+        """
+        columns = self.columns_from_centre if columns is None else np.asarray(columns, float)
+        rows = self.rows_from_centre if rows is None else np.asarray(rows, float)
+        line = self._flat_line(columns) if self.detector == "flat" else self._arc(columns)
+        return line[:, None] + self.up_mm[:, None, None] * rows[:, None, None]
+
+    def _flat_line(self, columns: np.ndarray) -> np.ndarray:
+        return self.centre_mm[:, None] + self.along_mm[:, None] * columns[:, None]
+
+    def _arc(self, columns: np.ndarray) -> np.ndarray:
+        """Points of the arc about the source [view, column, 3]."""
+        ahead = self.centre_mm - self.source_mm
+        distance = np.linalg.norm(ahead, axis=-1)[:, None, None]
+        pitch = np.linalg.norm(self.along_mm, axis=-1)[:, None, None]
+        angle = columns[:, None] * pitch / distance
+        sideways = self.along_mm[:, None] / pitch * distance
+        return self.source_mm[:, None] + ahead[:, None] * np.cos(angle) + sideways * np.sin(angle)
+
+    @property
+    def upright(self) -> bool:
+        """Whether columns stand along z and rows lie level: then all rays of a column share one vertical plane."""
+        level = np.abs(self.along_mm[:, 2]) <= 1e-9 * np.linalg.norm(self.along_mm, axis=-1)
+        standing = np.linalg.norm(self.up_mm[:, :2], axis=-1) <= 1e-9 * np.linalg.norm(self.up_mm, axis=-1)
+        return bool(np.all(level & standing))
+
+    @property
+    def directions(self) -> np.ndarray:
+        """Horizontal unit vectors along the rays of each column, for upright detectors [view, column, 2]."""
+        if self.beam == "parallel":
+            level = np.repeat(self.source_mm[:, None, :2], self.columns, 1)
+        else:
+            level = (self.cells(rows=np.zeros(1))[:, 0] - self.source_mm[:, None])[..., :2]
+        return level / np.linalg.norm(level, axis=-1, keepdims=True)
+
+    # What follows is of circles and helices.
+
+    def _circle(self) -> Orbit:
+        if self.orbit is None:
+            raise ScannerError("this geometry is no circle or helix; only iterative reconstruction can use it")
+        return self.orbit
+
+    @property
+    def radius_mm(self) -> float:
+        """Source to axis [mm]."""
+        return self._circle().radius_mm
+
+    @property
+    def distance_mm(self) -> float:
+        """Source to detector [mm]."""
+        return self._circle().distance_mm
+
+    @property
     def angles(self) -> np.ndarray:
-        """Angle of the source in each view [rad], float64."""
-        return 2 * np.pi * np.arange(self.views) / self.views
+        """Angle of the source in each view [rad]."""
+        return self._circle().angle
+
+    @property
+    def column_mm(self) -> float:
+        """Pitch of the columns at the detector [mm]."""
+        return float(np.linalg.norm(self.along_mm[0]))
+
+    @property
+    def row_mm(self) -> float:
+        """Pitch of the rows at the detector [mm]."""
+        return float(np.linalg.norm(self.up_mm[0]))
 
     @property
     def fan_step(self) -> float:
-        """Angle between neighbouring columns [rad]."""
+        """Angle between neighbouring columns of a curved detector, or of a flat one at its middle [rad]."""
         return self.column_mm / self.distance_mm
 
     @property
     def fan(self) -> np.ndarray:
-        """Fan angle of each column [rad], float64."""
-        return (np.arange(self.columns) - (self.columns - 1) / 2 - self.column_offset) * self.fan_step
+        """Fan angle of each column [rad]."""
+        angle = self.columns_from_centre * self.fan_step
+        return angle if self.detector == "curved" else np.arctan(angle)
 
     @property
     def row_edges(self) -> np.ndarray:
-        """Tangent of the cone angle at the edges of the rows [row + 1]."""
+        """Edges of the rows over the distance of the detector's middle: tangents of cone angles [row + 1]."""
         return (np.arange(self.rows + 1) - self.rows / 2) * self.row_mm / self.distance_mm
+
+    @property
+    def row_slopes(self) -> np.ndarray:
+        """Tangent of the cone angle of the middle of each row [row]."""
+        return self.rows_from_centre * self.row_mm / self.distance_mm
 
     @property
     def field_mm(self) -> float:
         """Diameter of the circle that every view sees whole [mm]."""
-        half_fan = min(-self.fan[0], self.fan[-1]) + self.fan_step / 2
-        return 2 * self.radius_mm * float(np.sin(half_fan))
+        outer = np.abs(self.columns_from_centre[[0, -1]]).min() + 0.5
+        if self.beam == "parallel":
+            return 2 * float(outer) * self.column_mm
+        angle = outer * self.fan_step
+        return 2 * self.radius_mm * float(np.sin(angle if self.detector == "curved" else np.arctan(angle)))
+
+    @property
+    def magnification(self) -> float:
+        """Of an object at the isocentre; 1 for parallel beams."""
+        return 1.0 if self.beam == "parallel" else self.distance_mm / self.radius_mm
 
     @property
     def collimation_mm(self) -> float:
         """Height of the beam at the isocentre [mm]."""
-        return self.rows * self.row_mm * self.radius_mm / self.distance_mm
+        return self.rows * self.row_mm / self.magnification
 
     @property
     def column_at_isocentre_mm(self) -> float:
         """Pitch of the columns, scaled to the isocentre [mm]."""
-        return self.fan_step * self.radius_mm
-
-    def rays(self) -> Rays:
-        """Source and cells of every view."""
-        b = self.angles
-        source = self.radius_mm * np.stack([-np.sin(b), np.cos(b), np.zeros_like(b)], -1)
-        angle = b[:, None] + self.fan
-        return Rays(source, np.stack([np.sin(angle), -np.cos(angle)], -1), self.row_edges)
+        return self.column_mm / self.magnification

@@ -14,8 +14,8 @@ from phantomsim.image import Image
 from phantomsim.laws import Law
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct import detector, fdk
-from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.kernels import MTF_PER_CM
+from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.projector import line_integrals
 from phantomsim.scanners.ct.scan import Scan
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner, Detector
@@ -168,7 +168,7 @@ def _sphere() -> Law:
     for dz, dy, dx in np.ndindex(3, 3, 3):
         r2 = (x + (dx - 1) / 3) ** 2 + (y[:, None] + (dy - 1) / 3) ** 2 + (z[:, None, None] + (dz - 1) / 3) ** 2
         fine += (r2 < 18.0**2) / 27
-    rays = Geometry(541.0, 949.0, 24, 3, 2, 1.0, 1.0).rays()
+    rays = third_generation(541.0, 949.0, 24, 3, 2, 1.0, 1.0)
     paths = line_integrals(jnp.asarray(fine[None]), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), rays)
     measured = float(np.asarray(paths)[0, :, :, 1].mean())
     return Law("chord through a ball of radius 18 mm [mm]", "geometry: 2 r", 36.0, measured, 0.1)
@@ -176,7 +176,7 @@ def _sphere() -> Law:
 
 def _fbp_noise() -> Law:
     """White noise through the unwindowed ramp, against the sum over views of the filter's and interpolation's gain."""
-    geometry = Geometry(541.0, 949.0, 200, 300, 1, 2.0, 2.0, 0.25)
+    geometry = third_generation(541.0, 949.0, 200, 300, 1, 2.0, 2.0, 0.25)
     pitch, views, size = geometry.column_at_isocentre_mm, geometry.views, 64
     draws = jax.random.normal(jax.random.key(0), (24, views, 1, 300))
     images = [fdk.reconstruct(d, geometry, "ramp", (1, size, size), (1.0, 1.3, 1.3)) for d in draws]
@@ -193,8 +193,8 @@ def _fbp_noise() -> Law:
 
 def _resolution() -> list[Law]:
     """MTF50 and MTF10 of a thin wire near the isocentre."""
-    geometry = Geometry(541.0, 949.0, 720, 120, 1, 1.0239, 1.0, 0.25)
-    rays, wire, sigma = geometry.rays(), np.array([3.1, -2.3]), 0.25
+    geometry = third_generation(541.0, 949.0, 720, 120, 1, 1.0239, 1.0, 0.25)
+    rays, wire, sigma = geometry, np.array([3.1, -2.3]), 0.25
     to = wire - rays.source_mm[:, :2]
     apart = to[:, None, 0] * rays.directions[..., 1] - to[:, None, 1] * rays.directions[..., 0]
     data = jnp.asarray(np.exp(-(apart**2) / (2 * sigma**2))[:, None], jnp.float32)

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.errors import GridError, ScannerError
-from phantomsim.scanners.ct.geometry import Rays
+from phantomsim.scanners.ct.geometry import Geometry
 
 SHIFT = 0.1  # largest error of the height of a row's edge, in rows
 BLOCK = 16  # slabs at a time: their stacks of rows stay in the third-level cache
@@ -51,7 +51,7 @@ class Plan(NamedTuple):
 
 
 def plan(
-    rays: Rays, shape: tuple[int, ...], spacing_mm: tuple[float, float, float], centre_mm: np.typing.ArrayLike
+    rays: Geometry, shape: tuple[int, ...], spacing_mm: tuple[float, float, float], centre_mm: np.typing.ArrayLike
 ) -> Plan:
     """Sort the columns of all views by their main direction (host side).
 
@@ -92,7 +92,7 @@ def line_integrals(
     volumes: jax.Array,
     spacing_mm: tuple[float, float, float],
     centre_mm: np.typing.ArrayLike,
-    rays: Rays,
+    rays: Geometry,
     shift: float = SHIFT,
 ) -> jax.Array:
     """Integrate K volumes along every ray.
@@ -129,7 +129,7 @@ def rows_of_voxels(z_mm: np.ndarray, edges_mm: np.ndarray) -> np.ndarray:
 
 
 def _levels(
-    rays: Rays,
+    rays: Geometry,
     shape: tuple[int, ...],
     spacing_mm: tuple[float, float, float],
     centre_mm: np.typing.ArrayLike,

@@ -18,6 +18,7 @@ from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct import correct, detector, dose, fdk, volume
 from phantomsim.scanners.ct.beam import Bases, Beam, beam, transmission
 from phantomsim.scanners.ct.geometry import Geometry
+from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.projector import line_integrals
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
 from phantomsim.spec import Spec, digest
@@ -105,7 +106,7 @@ class Scan:
         spacing = phantom.grid.spacing_mm
         centre = -phantom.grid.local(isocentre_mm)
         centre[2] += (first + (count - 1) / 2 - (phantom.grid.shape[0] - 1) / 2) * spacing[0]
-        paths = line_integrals(volumes, spacing, centre, self.geometry.rays())
+        paths = line_integrals(volumes, spacing, centre, self.geometry)
         self._check(paths)
         mean, variance = transmission(paths, bases.table)
         return Expected(mean, variance, np.asarray(isocentre_mm, float), np.asarray(phantom.grid.direction))
@@ -126,7 +127,7 @@ class Scan:
         cells = self.protocol.binned_rows * self.protocol.binned_columns
         area = self.scanner.column_mm * self.scanner.row_mm * self.scanner.detector.fill * cells
         distance = (METRE_MM / self.geometry.distance_mm) ** 2
-        slant = (1 + self.geometry.rays().row_slopes[:, None] ** 2) ** -1.5
+        slant = (1 + self.geometry.row_slopes[:, None] ** 2) ** -1.5
         scale = area * distance * slant * self.protocol.mAs / self.protocol.views
         return scale * self.beam.keV.sum(), scale * (self.beam.keV @ self.beam.energy_keV)
 
@@ -229,7 +230,7 @@ def _geometry(scanner: CTScanner, protocol: CTProtocol) -> Geometry:
     if protocol.field_mm > largest:
         raise ScannerError(f"protocol.field_mm is {protocol.field_mm}; the detector sees at most {largest:.0f} mm")
     columns = 2 * math.ceil(math.asin(half) * scanner.source_to_detector_mm / column)
-    return Geometry(
+    return third_generation(
         scanner.source_to_isocentre_mm,
         scanner.source_to_detector_mm,
         protocol.views,

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from phantomsim.errors import GridError
-from phantomsim.scanners.ct.geometry import Geometry
+from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.projector import line_integrals
 from phantomsim.scanners.ct.siddon import line_integral
 
-GEOMETRY = Geometry(541.0, 949.0, 12, 61, 6, 8.0, 4.0, 0.25)
+GEOMETRY = third_generation(541.0, 949.0, 12, 61, 6, 8.0, 4.0, 0.25)
 SPACING = (3.0, 2.0, 1.5)
 CENTRE = (7.0, -11.0, 2.5)
 
@@ -23,7 +23,7 @@ def blobs(shape=(20, 70, 80)):
 
 def siddon(volume, geometry, view, row, column, samples=9):
     """Mean over the height of one cell."""
-    rays = geometry.rays()
+    rays = geometry
     edges = rays.row_edges[row : row + 2]
     slopes = edges[0] + (np.arange(samples) + 0.5) / samples * (edges[1] - edges[0])
     source, u = rays.source_mm[view], rays.directions[view, column]
@@ -33,7 +33,7 @@ def siddon(volume, geometry, view, row, column, samples=9):
 
 def test_projector_agrees_with_siddon():
     volume = blobs()
-    fast = np.asarray(line_integrals(jnp.asarray(volume[None], jnp.float32), SPACING, CENTRE, GEOMETRY.rays()))[0]
+    fast = np.asarray(line_integrals(jnp.asarray(volume[None], jnp.float32), SPACING, CENTRE, GEOMETRY))[0]
     rng = np.random.default_rng(0)
     picks = [(rng.integers(12), rng.integers(6), rng.integers(15, 46)) for _ in range(60)]
     slow = np.array([siddon(volume, GEOMETRY, *pick) for pick in picks])
@@ -45,13 +45,13 @@ def test_projector_agrees_with_siddon():
 
 def test_projector_integrates_gaussians():
     """Closed form: a Gaussian at distance a from a line integrates to sqrt(2 pi) s exp(-a^2 / 2 s^2)."""
-    geometry = Geometry(541.0, 949.0, 12, 61, 6, 8.0, 4.0, 0.25)
+    geometry = third_generation(541.0, 949.0, 12, 61, 6, 8.0, 4.0, 0.25)
     shape, spacing, s, centre = (44, 90, 90), (1.0, 1.0, 1.0), 9.0, np.array([6.0, -5.0, 1.0])
     z, y, x = ((np.arange(n) - (n - 1) / 2) * d for n, d in zip(shape, spacing))
     r2 = (x - centre[0]) ** 2 + (y[:, None] - centre[1]) ** 2 + (z[:, None, None] - centre[2]) ** 2
     volume = jnp.asarray(np.exp(-r2 / (2 * s**2))[None], jnp.float32)
-    measured = np.asarray(line_integrals(volume, spacing, (0, 0, 0), geometry.rays(), 0.02))[0]
-    rays = geometry.rays()
+    measured = np.asarray(line_integrals(volume, spacing, (0, 0, 0), geometry, 0.02))[0]
+    rays = geometry
     exact = np.zeros(measured.shape)
     for part in (np.arange(5) + 0.5) / 5:
         slope = rays.row_edges[:-1] * (1 - part) + rays.row_edges[1:] * part
@@ -72,8 +72,8 @@ def test_projector_gives_chords_of_a_sphere():
     for dz, dy, dx in np.ndindex(3, 3, 3):
         r2 = (x + (dx - 1) / 3) ** 2 + (y[:, None] + (dy - 1) / 3) ** 2 + (z[:, None, None] + (dz - 1) / 3) ** 2
         fine += (r2 < 20.0**2) / 27
-    geometry = Geometry(541.0, 949.0, 9, 91, 4, 1.0, 1.0)
-    rays = geometry.rays()
+    geometry = third_generation(541.0, 949.0, 9, 91, 4, 1.0, 1.0)
+    rays = geometry
     measured = np.asarray(line_integrals(jnp.asarray(fine[None], jnp.float32), spacing, (0, 0, 0), rays))[0]
     u = np.concatenate(
         [
@@ -94,23 +94,23 @@ def test_projector_gives_chords_of_a_sphere():
 
 def test_projector_is_linear_and_keeps_bases_apart():
     volume = blobs().astype(np.float32)
-    both = line_integrals(jnp.stack([volume, 2 * volume]), SPACING, CENTRE, GEOMETRY.rays())
-    one = line_integrals(jnp.asarray(volume[None]), SPACING, CENTRE, GEOMETRY.rays())
+    both = line_integrals(jnp.stack([volume, 2 * volume]), SPACING, CENTRE, GEOMETRY)
+    one = line_integrals(jnp.asarray(volume[None]), SPACING, CENTRE, GEOMETRY)
     np.testing.assert_allclose(both[0], one[0], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(both[1], 2 * one[0], rtol=1e-4, atol=1e-4)
 
 
 def test_reading_slabs_together_costs_little():
     volume = jnp.asarray(blobs()[None], jnp.float32)
-    together = line_integrals(volume, SPACING, CENTRE, GEOMETRY.rays())
-    apart = line_integrals(volume, SPACING, CENTRE, GEOMETRY.rays(), shift=0.005)
+    together = line_integrals(volume, SPACING, CENTRE, GEOMETRY)
+    apart = line_integrals(volume, SPACING, CENTRE, GEOMETRY, shift=0.005)
     assert np.abs(together - apart).max() < 3e-3 * apart.max()
     assert np.sqrt(np.mean((together - apart) ** 2)) < 2e-4 * apart.max()
 
 
 def test_rays_that_miss_read_zero():
     volume = jnp.ones((1, 4, 10, 10))
-    paths = np.asarray(line_integrals(volume, (1.0, 1.0, 1.0), (0, 0, 0), GEOMETRY.rays()))
+    paths = np.asarray(line_integrals(volume, (1.0, 1.0, 1.0), (0, 0, 0), GEOMETRY))
     assert np.all(paths[..., :20] == 0)
     assert np.all(paths[..., -20:] == 0)
     assert paths.max() > 9
@@ -118,4 +118,4 @@ def test_rays_that_miss_read_zero():
 
 def test_volume_without_bases_is_refused():
     with pytest.raises(GridError, match=r"\[K, z, y, x\]"):
-        line_integrals(jnp.ones((4, 4, 4)), (1.0, 1.0, 1.0), (0, 0, 0), GEOMETRY.rays())
+        line_integrals(jnp.ones((4, 4, 4)), (1.0, 1.0, 1.0), (0, 0, 0), GEOMETRY)
