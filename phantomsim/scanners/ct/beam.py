@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim import materials
-from phantomsim.scanners.ct.spec import CTScanner, Detector
+from phantomsim.scanners.ct.spec import CTScanner, EnergyIntegrating
 
 WATER, AIR = "water", "air"
 ABSORBER = {"gos": "gadolinium-oxysulfide", "csi": "caesium-iodide"}
@@ -51,7 +51,7 @@ class Beam(NamedTuple):
         return passed / passed.sum()
 
 
-def absorption(detector: Detector, energy_keV: np.ndarray) -> np.ndarray:
+def absorption(detector: EnergyIntegrating, energy_keV: np.ndarray) -> np.ndarray:
     """Probability that the scintillator absorbs a photon [E]."""
     return -np.expm1(
         -materials.attenuation_matrix([ABSORBER[detector.material]], energy_keV)[0] * detector.thickness_mm

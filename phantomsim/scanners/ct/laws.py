@@ -18,7 +18,7 @@ from phantomsim.scanners.ct.kernels import MTF_PER_CM
 from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.projector import line_integrals
 from phantomsim.scanners.ct.scan import Scan
-from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner, Detector
+from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner, EnergyIntegrating
 
 SCANNER = CTScanner(
     name="laws",
@@ -29,7 +29,7 @@ SCANNER = CTScanner(
     column_mm=2.0,
     row_mm=4.4,
     filtration={"al_mm": 6.8},
-    detector=Detector(thickness_mm=1.5, fill=0.72, electronic_noise_keV=100.0),
+    detector=EnergyIntegrating(thickness_mm=1.5, fill=0.72, electronic_noise_keV=100.0),
 )
 PROTOCOL = CTProtocol(kVp=120.0, mAs=100.0, views=300, rows=4, field_mm=260.0)
 IMAGE = CTReconstruction(kernel="standard", fov_mm=240.0, matrix=120, slices=2, slice_mm=4.0)

@@ -70,6 +70,11 @@ class Scan:
         return digest(_Identity(scanner=scanner, protocol=self.protocol.model_copy(update=fixed)))
 
     @property
+    def mAs(self) -> float:
+        """Tube current times the time of one turn [mAs]."""
+        return self.protocol.fixed_mAs or 0.0
+
+    @property
     def noise_free_id(self) -> str:
         """Hash of all that a noise-free image depends on besides phantom, isocentre and reconstruction."""
         return self.expected_id
@@ -128,7 +133,7 @@ class Scan:
         area = self.scanner.column_mm * self.scanner.row_mm * self.scanner.detector.fill * cells
         distance = (METRE_MM / self.geometry.distance_mm) ** 2
         slant = (1 + self.geometry.row_slopes[:, None] ** 2) ** -1.5
-        scale = area * distance * slant * self.protocol.mAs / self.protocol.views
+        scale = area * distance * slant * self.mAs / self.protocol.views
         return scale * self.beam.keV.sum(), scale * (self.beam.keV @ self.beam.energy_keV)
 
     def acquire(self, expected: Expected, key: jax.Array) -> RawData:
@@ -141,7 +146,7 @@ class Scan:
 
     def noise_free(self, expected: Expected) -> RawData:
         """Readings at a dose without limit, the same for every mAs."""
-        air = np.asarray(self._air_keV()[0] * ENDLESS_MAS / self.protocol.mAs, np.float32)
+        air = np.asarray(self._air_keV()[0] * ENDLESS_MAS / self.mAs, np.float32)
         return self._raw(expected, expected.mean * air, air)
 
     def _raw(self, expected: Expected, counts: jax.Array, air_keV: np.ndarray) -> RawData:

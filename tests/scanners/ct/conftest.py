@@ -20,7 +20,7 @@ def scanner() -> CTScanner:
         column_mm=3.0,
         row_mm=4.0,
         filtration={"al_mm": 6.8},
-        detector={"thickness_mm": 1.5, "fill": 0.8, "electronic_noise_keV": 100.0},
+        detector={"kind": "energy-integrating", "thickness_mm": 1.5, "fill": 0.8, "electronic_noise_keV": 100.0},
         ctdi=(
             {"phantom": "head", "kVp": 80.0, "mGy_per_100mAs": 8.0},
             {"phantom": "head", "kVp": 120.0, "mGy_per_100mAs": 20.0},
