@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -25,10 +25,16 @@ def _modality(ct: type[Spec], mr: type[Spec]) -> Any:
     def tag(value: Any) -> str:
         if isinstance(value, Spec):
             return "mr" if isinstance(value, mr) else "ct"
-        keys = set(value) if isinstance(value, dict) else set()
-        return "mr" if len(keys & set(mr.model_fields)) > len(keys & set(ct.model_fields)) else "ct"
+        table = value if isinstance(value, dict) else {}
+        return "mr" if _fits(table, mr) > _fits(table, ct) else "ct"
 
     return Discriminator(tag)
+
+
+def _fits(table: dict[str, Any], model: type[Spec]) -> int:
+    """How many of a table's entries a model knows; both modalities may have a key, with other words allowed."""
+    known = {key: model.model_fields[key].annotation for key in table if key in model.model_fields}
+    return sum(get_origin(kind) is not Literal or table[key] in get_args(kind) for key, kind in known.items())
 
 
 Scanner = Annotated[CTScanner | MRScanner, Field(discriminator="kind")]
