@@ -11,7 +11,7 @@ from phantomsim.errors import GeneratorError
 from phantomsim.formats import nifti
 from phantomsim.generators import body, resample, texture
 from phantomsim.generators.labels import tissue_names, to_tissues
-from phantomsim.generators.spec import FromFiles
+from phantomsim.generators.spec import FromFiles, FromHU
 from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
 from phantomsim.phantom import Facts, Phantom
@@ -20,8 +20,8 @@ PLAUSIBLE_MM = (0.02, 20.0)
 SHELL = ("bone-cancellous", "bone-cortical")
 
 
-def files(spec: FromFiles) -> list[Path]:
-    """The segmentations, sorted by path.
+def files(spec: FromFiles | FromHU) -> list[Path]:
+    """The files of the folder, sorted by path.
 
     Raises:
         GeneratorError: the folder is not set, not there, or holds no file of the pattern.
@@ -46,7 +46,7 @@ def files(spec: FromFiles) -> list[Path]:
     return found
 
 
-def _plausible(grid: Grid, path: Path) -> None:
+def plausible(grid: Grid, path: Path) -> None:
     """Raises GeneratorError for voxels that no scanner of people makes: a unit or an affine is wrong."""
     low, high = PLAUSIBLE_MM
     if not all(low <= d <= high for d in grid.spacing_mm):
@@ -62,7 +62,7 @@ def stem(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".nii")
 
 
-def names(spec: FromFiles) -> list[str]:
+def names(spec: FromFiles | FromHU) -> list[str]:
     """The source subjects: one per file, by name; by path inside the folder where names repeat."""
     found = files(spec)
     stems = [stem(p) for p in found]
@@ -85,7 +85,7 @@ def generate(spec: FromFiles, seed: int, patient: int) -> Phantom:
     extra = (spec.background.tissue, "skin") if spec.background else ()
     tissues = tissue_names(spec.labels, extra + (SHELL if spec.shell_mm else ()))
     values, grid = nifti.read_labels(found[which])
-    _plausible(grid, found[which])
+    plausible(grid, found[which])
     label, counts = to_tissues(values, spec.labels, spec.ids, tissues, str(found[which]))
     volumes: dict[str, float | str] = {f"{k.replace('-', '_')}_mL": n * grid.voxel_mL for k, n in counts.items()}
     label, grid, dropped = _prepare(spec, label, grid, tissues)

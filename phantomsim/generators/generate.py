@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from phantomsim.errors import GeneratorError
-from phantomsim.generators.spec import FromFiles, Procedural
+from phantomsim.generators.spec import FromFiles, FromHU, Procedural
 from phantomsim.phantom import Phantom
 
 
-def generate(spec: FromFiles | Procedural, seed: int, patient: int) -> Phantom:
+def generate(spec: FromFiles | FromHU | Procedural, seed: int, patient: int) -> Phantom:
     """Make one patient, healthy; the same for the same arguments, whichever others are made.
 
     Args:
@@ -23,27 +23,31 @@ def generate(spec: FromFiles | Procedural, seed: int, patient: int) -> Phantom:
         from phantomsim.generators import from_files
 
         phantom = from_files.generate(spec, seed, patient)
+    elif isinstance(spec, FromHU):
+        from phantomsim.generators import from_hu
+
+        phantom = from_hu.generate(spec, seed, patient)
     else:
         from phantomsim.generators.procedural import generate as procedural
 
         phantom = procedural.generate(spec, seed, patient)
     if "air" in phantom.tissues and (phantom.label == phantom.tissue_index("air")).all():
         raise GeneratorError(
-            f"patient {patient} ({phantom.facts.subject}) is all air; does the segmentation hold labels other than 0?"
+            f"patient {patient} ({phantom.facts.subject}) is all air; does the file hold labels other than 0, or HU?"
         )
     return phantom
 
 
-def subjects(spec: FromFiles | Procedural) -> list[str] | None:
+def subjects(spec: FromFiles | FromHU | Procedural) -> list[str] | None:
     """Names of the source subjects that patients are taken from in turn; None where every patient is new."""
-    if isinstance(spec, FromFiles):
+    if isinstance(spec, FromFiles | FromHU):
         from phantomsim.generators import from_files
 
         return from_files.names(spec)
     return None
 
 
-def subject(spec: FromFiles | Procedural, patient: int) -> str:
+def subject(spec: FromFiles | FromHU | Procedural, patient: int) -> str:
     """Name of one patient's source subject, without making the patient."""
     found = subjects(spec)
     return found[patient % len(found)] if found else f"p{patient:05d}"

@@ -93,3 +93,9 @@ def _linear(values: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
         high = np.minimum(low + 1, values.shape[axis] - 1)
         values = np.take(values, low, axis) * (1 - t) + np.take(values, high, axis) * t
     return values
+
+
+def linear(values: np.ndarray, old: Grid, new: Grid) -> np.ndarray:
+    """A continuous quantity (HU) interpolated linearly, float32 on `new`; the edge repeats outside."""
+    points = np.meshgrid(*_positions(old, new), indexing="ij", sparse=False)
+    return ndimage.map_coordinates(np.asarray(values, np.float32), points, order=1, mode="nearest")

@@ -87,6 +87,45 @@ class FromFiles(Spec):
     texture: Texture = Texture()
 
 
+class Ladder(Spec):
+    """Tissues that a CT number is a mixture of: its two neighbours by the CT numbers that they have in the scan's beam.
+
+    Attributes:
+        tissues: from the lightest to the densest; above the last one the density rises instead.
+        kVp: tube voltage of the scan that is read [kV].
+        filtration: of its beam, as {al_mm = 6.8} [mm].
+    """
+
+    tissues: Annotated[tuple[str, ...], Field(min_length=2, max_length=12)] = (
+        *("air", "lung", "adipose", "muscle", "bone-cancellous", "bone-cortical"),
+    )
+    kVp: Annotated[float, Field(ge=40, le=150)] = 120.0
+    filtration: dict[str, float] = Field(default_factory=lambda: {"al_mm": 6.8})
+
+
+class FromHU(Spec):
+    """Patients from a folder of CT volumes in HU; patient p is file p modulo their number.
+
+    Every voxel becomes a mixture of two tissues, so that partial volumes, fat in muscle and thin bone keep their CT
+    numbers. A CT number alone cannot tell iodine from bone: contrast-filled vessels become part bone.
+
+    Attributes:
+        folder, pattern: as of `FromFiles`.
+        ladder: which tissues.
+        body_HU: the body is the largest piece above this, its holes filled; what lies outside (couch, clothes) is air.
+        voxel_mm: resample, linearly in HU, to cubes of this size; as in the file where not given.
+    """
+
+    kind: Literal["from-hu"]
+    name: str = ""
+    description: str = ""
+    folder: Annotated[str, FilePath()]
+    pattern: str = "*.nii.gz"
+    ladder: Ladder = Ladder()
+    body_HU: float = -300.0
+    voxel_mm: PositiveFloat | None = None
+
+
 class Covariate(Spec):
     """A truncated normal law; its mean may depend on sex and on covariates that stand before it.
 
@@ -164,4 +203,4 @@ class Procedural(Spec):
         return self
 
 
-Generator = Annotated[FromFiles | Procedural, Field(discriminator="kind")]
+Generator = Annotated[FromFiles | FromHU | Procedural, Field(discriminator="kind")]
