@@ -1,0 +1,1 @@
+"""Scattered radiation: photon transport by Monte Carlo, a fast estimate, and its correction."""
