@@ -42,24 +42,43 @@ def window(name: str, frequency_per_mm: np.ndarray, pitch_mm: float) -> np.ndarr
     return 2.0 ** -((frequency_per_mm / half) ** power) / np.sinc(frequency_per_mm * pitch_mm) ** 2
 
 
+def flat_filter(name: str, columns: int, pitch_mm: float) -> np.ndarray:
+    """Frequency response for parallel rays, or a fan on a flat detector (Kak and Slaney 1988, eq. 3.61).
+
+    The discrete band-limited ramp, windowed, cut at the detector's width and transformed over twice the columns.
+
+    Args:
+        columns: detector columns.
+        pitch_mm: of the columns at the isocentre [mm].
+    Returns:
+        float64 [n // 2 + 1] for `rfft` of length n, a power of two >= 2 columns; includes the integration step.
+    """
+    lag, windowed = _impulse(name, columns, pitch_mm)
+    return np.fft.rfft(np.where(np.abs(lag) < columns, windowed, 0.0)).real / pitch_mm
+
+
 def fan_filter(name: str, columns: int, fan_step: float, radius_mm: float) -> np.ndarray:
     """Frequency response for equiangular fan data (Kak and Slaney 1988, eq. 3.104 ff.).
 
-    The discrete band-limited ramp, windowed, times (g / sin g)^2 / 2 at lag g, transformed over twice the columns.
+    The discrete band-limited ramp, windowed, times (g / sin g)^2 at lag g.
 
     Args:
         columns: detector columns.
         fan_step: angle between columns [rad].
         radius_mm: source to isocentre [mm].
     Returns:
-        float64 [n // 2 + 1] for `rfft` of length n, a power of two >= 2 columns; includes the integration step.
+        As `flat_filter`.
     """
+    lag, windowed = _impulse(name, columns, fan_step * radius_mm)
+    angle = np.where(lag == 0, 1.0, lag * fan_step)
+    stretch = np.where(np.abs(lag) < columns, np.where(lag == 0, 1.0, angle / np.sin(angle)) ** 2, 0.0)
+    return np.fft.rfft(windowed * stretch).real / fan_step
+
+
+def _impulse(name: str, columns: int, pitch_mm: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lags in columns, and the windowed ramp at each, times the square of the pitch."""
     n = 1 << (2 * columns - 1).bit_length()
     lag = np.fft.fftfreq(n, 1 / n)
     ramp = np.where(lag == 0, 0.25, np.where(lag % 2 == 1, -1 / (np.pi * np.where(lag == 0, 1, lag)) ** 2, 0.0))
     cycles = np.fft.rfftfreq(n)
-    pitch = fan_step * radius_mm
-    windowed = np.fft.irfft(np.fft.rfft(ramp).real * window(name, cycles / pitch, pitch), n) / fan_step**2
-    angle = np.where(lag == 0, 1.0, lag * fan_step)
-    stretch = np.where(np.abs(lag) < columns, np.where(lag == 0, 1.0, angle / np.sin(angle)) ** 2, 0.0)
-    return np.fft.rfft(0.5 * windowed * stretch).real * fan_step
+    return lag, np.fft.irfft(np.fft.rfft(ramp).real * window(name, cycles / pitch_mm, pitch_mm), n)
