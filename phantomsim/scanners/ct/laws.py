@@ -13,7 +13,8 @@ from phantomsim.grid import Grid
 from phantomsim.image import Image
 from phantomsim.laws import Law
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.ct import detector, fdk
+from phantomsim.scanners.ct import fdk
+from phantomsim.scanners.ct.detector import integrating
 from phantomsim.scanners.ct.kernels import MTF_PER_CM
 from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.projector import line_integrals
@@ -216,7 +217,7 @@ def _compound_poisson() -> list[Law]:
     photons, keV = 8.0, 60.0
     shape = (8, 100, 250)
     readings = np.asarray(
-        detector.measure(jax.random.key(2), jnp.full(shape, photons * keV), jnp.full(shape, photons * keV**2), 30.0)
+        integrating.measure(jax.random.key(2), jnp.full(shape, photons * keV), jnp.full(shape, photons * keV**2), 30.0)
     )
     variance = photons * keV**2 + 30.0**2
     source = "compound Poisson and normal noise: variances add"

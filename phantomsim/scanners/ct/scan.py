@@ -15,8 +15,9 @@ from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.ct import correct, detector, dose, fdk, volume
+from phantomsim.scanners.ct import correct, dose, fdk, volume
 from phantomsim.scanners.ct.beam import Bases, Beam, beam, transmission
+from phantomsim.scanners.ct.detector import integrating
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.projector import line_integrals
@@ -141,7 +142,7 @@ class Scan:
         mean, variance = (np.asarray(a, np.float32) for a in self._air_keV())
         cells = self.protocol.binned_rows * self.protocol.binned_columns
         noise = self.scanner.detector.electronic_noise_keV * math.sqrt(cells)
-        counts = detector.measure(key, expected.mean * mean, expected.variance * variance, noise)
+        counts = integrating.measure(key, expected.mean * mean, expected.variance * variance, noise)
         return self._raw(expected, counts, mean)
 
     def noise_free(self, expected: Expected) -> RawData:

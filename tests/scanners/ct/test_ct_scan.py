@@ -10,7 +10,8 @@ from phantomsim import materials
 from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Overlay, Phantom
-from phantomsim.scanners.ct import beam, correct, detector, volume
+from phantomsim.scanners.ct import beam, correct, volume
+from phantomsim.scanners.ct.detector import integrating
 from phantomsim.scanners.ct.spec import CTReconstruction, CTScanner
 
 ORIGIN = (0.0, 0.0, 0.0)
@@ -68,7 +69,7 @@ def test_noise_has_the_expected_spread_behind_water(scan, expected):
 def test_few_photons_are_poisson_not_normal():
     shape = (4, 50, 500)
     mean = np.full(shape, 2.0, np.float32)
-    counts = np.asarray(detector.measure(jax.random.key(0), mean, mean, 0.0))
+    counts = np.asarray(integrating.measure(jax.random.key(0), mean, mean, 0.0))
     assert np.array_equal(counts, np.round(counts))
     share = np.bincount(counts.astype(int).ravel(), minlength=4)[:4] / counts.size
     np.testing.assert_allclose(share, np.exp(-2) * np.array([1, 2, 2, 4 / 3]), atol=0.005)
@@ -148,9 +149,9 @@ def test_numbers_do_not_recompile(scanner, protocol, cylinder):
         return scan.acquire(scan.expected(cylinder, ORIGIN), jax.random.key(0))
 
     run()
-    before = (detector._measure._cache_size(), beam.transmission._cache_size())
+    before = (integrating._measure._cache_size(), beam.transmission._cache_size())
     run(kVp=90.0, mAs=77.0)
-    assert (detector._measure._cache_size(), beam.transmission._cache_size()) == before
+    assert (integrating._measure._cache_size(), beam.transmission._cache_size()) == before
 
 
 def test_dose_is_the_tables_times_mAs(scanner, protocol):
