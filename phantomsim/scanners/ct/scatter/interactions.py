@@ -17,8 +17,8 @@ from phantomsim.scanners.ct.scatter import cross_sections
 
 LOW_KEV, HIGH_KEV = 1.0, 160.0
 ENERGIES = 512  # of attenuation, logarithmic: 1 % apart
-ANGLE_ENERGIES = 48  # of angles
-SHARES = 96
+ANGLE_ENERGIES = 96  # of angles: 5 % apart, the nearest is taken
+SHARES = 129
 MATERIALS = 8  # their number is padded to a multiple, so that another patient compiles nothing
 
 
@@ -27,14 +27,15 @@ class Interactions(NamedTuple):
 
     Attributes:
         total: attenuation, coherent scatter included [1/mm] [M x E].
-        split: share of photoelectric absorption, and of that and coherent scatter together, in it [M x E, 2].
-        cosine: of the angle of scatter [M x 2 (coherent, incoherent) x A, U]; shares bunched at both ends.
+        photo, elastic: share of photoelectric absorption, and of that and coherent scatter together, in it [M x E].
+        cosine: of the angle of scatter at even shares of all scatter [M x 2 (coherent, incoherent) x A x U].
         bound: sum of F^2 and of S [1/mm/cm^2 of cross section] at even steps of sqrt(x) [M x X, 2].
         air_cm2_per_g: energy-transfer coefficient of air [E].
     """
 
     total: jax.Array
-    split: jax.Array
+    photo: jax.Array
+    elastic: jax.Array
     cosine: jax.Array
     bound: jax.Array
     air_cm2_per_g: jax.Array
@@ -59,28 +60,32 @@ def interactions(names: Sequence[str | Tissue]) -> Interactions:
         raise ScannerError(f"{len(names)} materials; a label map has 1 to 256")
     rows = [_material(materials.table()[name] if isinstance(name, str) else name) for name in names]
     rows += [rows[0]] * (-len(rows) % MATERIALS)
-    stacked = [np.concatenate(parts).astype(np.float32) for parts in zip(*rows)]
     air = mass_attenuation(materials.table()["air"].composition, energies(), "transfer")
-    return Interactions(*(jnp.asarray(a) for a in stacked), jnp.asarray(air, jnp.float32))
+    tables = [*(np.concatenate(parts) for parts in zip(*rows)), air]
+    total, photo, elastic, cosine, bound, transfer = (jnp.asarray(a, jnp.float32) for a in tables)
+    return Interactions(total, photo, elastic, cosine, bound, transfer)
 
 
-def _material(tissue: Tissue) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _material(tissue: Tissue) -> tuple[np.ndarray, ...]:
     scale = tissue.density_g_per_cm3 / MM_PER_CM
     energy = energies()
     parts = [
         mass_attenuation(tissue.composition, energy, p) * scale for p in ("photoelectric", "coherent", "incoherent")
     ]
     cumulated = np.cumsum(parts, 0)
-    split = (cumulated[:2] / cumulated[2]).T
-    return cumulated[2], split, _angles(tissue), _bound(tissue) * scale
+    return (
+        cumulated[2],
+        cumulated[0] / cumulated[2],
+        cumulated[1] / cumulated[2],
+        _angles(tissue),
+        _bound(tissue) * scale,
+    )
 
 
 def _angles(tissue: Tissue) -> np.ndarray:
-    share = 0.5 - 0.5 * np.cos(np.pi * np.linspace(0, 1, SHARES))
-    grid = energies(ANGLE_ENERGIES)
-    return np.concatenate(
-        [cross_sections.quantiles(tissue.composition, grid, share, p) for p in ("coherent", "incoherent")]
-    )
+    share, grid = np.linspace(0, 1, SHARES), energies(ANGLE_ENERGIES)
+    processes: tuple[cross_sections.Process, ...] = ("coherent", "incoherent")
+    return np.concatenate([cross_sections.quantiles(tissue.composition, grid, share, p).ravel() for p in processes])
 
 
 def _bound(tissue: Tissue) -> np.ndarray:
@@ -106,18 +111,16 @@ def lookup(table: jax.Array, low: jax.Array, share: jax.Array) -> jax.Array:
     return a + share * (b - a)
 
 
+def get(table: jax.Array, index: jax.Array) -> jax.Array:
+    """Elements of a flat table; the index must lie inside it."""
+    return table.at[index].get(mode="promise_in_bounds")
+
+
 def cosines(tables: Interactions, material: jax.Array, process: jax.Array, energy_keV: jax.Array, u: jax.Array):  # type: ignore[no-untyped-def]
     """Draw the cosine of the angle of scatter: process 0 coherent, 1 incoherent; u uniform in [0, 1)."""
-    low, share = place(energy_keV, ANGLE_ENERGIES)
-    at = jnp.arccos(1 - 2 * u) * ((SHARES - 1) / np.pi)
-    column = jnp.clip(at.astype(jnp.int32), 0, SHARES - 2)
-    # shares are bunched as 1 - cos: between two of them interpolate in the share itself
-    edge = [0.5 - 0.5 * jnp.cos(np.pi / (SHARES - 1) * (column + i)) for i in (0, 1)]
-    part = (u - edge[0]) / (edge[1] - edge[0])
-    row = (material * 2 + process) * ANGLE_ENERGIES + low
-
-    def get(i: int, j: int) -> jax.Array:
-        return tables.cosine.at[row + i, column + j].get(mode="promise_in_bounds")
-
-    first, second = (get(0, j) + share * (get(1, j) - get(0, j)) for j in (0, 1))
-    return jnp.clip(first + part * (second - first), -1, 1)
+    at = jnp.log(energy_keV / LOW_KEV) * ((ANGLE_ENERGIES - 1) / np.log(HIGH_KEV / LOW_KEV)) + 0.5
+    nearest = jnp.clip(at.astype(jnp.int32), 0, ANGLE_ENERGIES - 1)
+    column = (u * (SHARES - 1)).astype(jnp.int32)
+    first = ((material * 2 + process) * ANGLE_ENERGIES + nearest) * SHARES + column
+    low, high = get(tables.cosine, first), get(tables.cosine, first + 1)
+    return jnp.clip(low + (u * (SHARES - 1) - column) * (high - low), -1, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -79,23 +78,26 @@ def extent_mm(medium: Medium) -> jax.Array:
     return medium.spacing_mm * jnp.array(medium.label.shape[::-1], jnp.float32)
 
 
-def voxel(medium: Medium, point: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Flat index of the voxel at points [3, N], and whether it is in the box at all."""
-    shape = jnp.array(medium.label.shape[::-1], jnp.int32)[:, None]
-    at = jnp.floor((point - medium.corner_mm[:, None]) / medium.spacing_mm[:, None]).astype(jnp.int32)
-    inside = ((at >= 0) & (at < shape)).all(0)
-    x, y, z = jnp.clip(at, 0, shape - 1)
-    return (z * medium.label.shape[1] + y) * medium.label.shape[2] + x, inside
+Vector = tuple[jax.Array, jax.Array, jax.Array]  # x, y and z apart: compiled loops then never slice
 
 
-@partial(jax.jit)
-def entry(medium: Medium, point: jax.Array, direction: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Distances at which rays enter and leave the box [N] [mm]; they miss it where leave <= enter.
+def voxel(medium: Medium, point: Vector) -> tuple[jax.Array, jax.Array]:
+    """Flat index of the voxel at points [N], and whether it is in the box at all."""
+    shape = medium.label.shape[::-1]
+    index, inside = jnp.zeros_like(point[0], jnp.int32), jnp.ones_like(point[0], bool)
+    for i in (2, 1, 0):
+        at = jnp.floor((point[i] - medium.corner_mm[i]) / medium.spacing_mm[i]).astype(jnp.int32)
+        inside &= (at >= 0) & (at < shape[i])
+        index = index * shape[i] + jnp.clip(at, 0, shape[i] - 1)
+    return index, inside
 
-    Args:
-        point, direction: [3, N].
-    """
-    safe = jnp.where(jnp.abs(direction) < 1e-12, 1e-12, direction)
-    low = (medium.corner_mm[:, None] - point) / safe
-    high = ((medium.corner_mm + extent_mm(medium))[:, None] - point) / safe
-    return jnp.maximum(jnp.minimum(low, high).max(0), 0), jnp.maximum(low, high).min(0)
+
+def entry(medium: Medium, point: Vector, direction: Vector) -> tuple[jax.Array, jax.Array]:
+    """Distances at which rays enter and leave the box [N] [mm]; they miss it where leave <= enter."""
+    enter, leave = jnp.zeros_like(point[0]), jnp.full_like(point[0], jnp.inf)
+    far_corner = medium.corner_mm + extent_mm(medium)
+    for i in range(3):
+        way = jnp.where(jnp.abs(direction[i]) < 1e-12, 1e-12, direction[i])
+        a, b = (medium.corner_mm[i] - point[i]) / way, (far_corner[i] - point[i]) / way
+        enter, leave = jnp.maximum(enter, jnp.minimum(a, b)), jnp.minimum(leave, jnp.maximum(a, b))
+    return enter, leave

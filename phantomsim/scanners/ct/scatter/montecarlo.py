@@ -17,7 +17,7 @@ from phantomsim.scanners.ct.scatter.source import Source, emit
 from phantomsim.scanners.ct.scatter.transport import Queue
 
 LANES = 8192  # photons under way at a time; their state stays in the second-level cache
-BATCH = 2**19
+BATCH = 2**18
 MM3_PER_CM3 = 1000.0
 MM_PER_CM = 10.0
 Score = Literal["energy", "air-kerma"]
@@ -31,7 +31,7 @@ class Deposit(NamedTuple):
             air as a small cavity in each voxel would show it [keV/g].
         emitted_keV, deposited_keV, escaped_keV: energy of the photons, what stayed in the medium, and what left it or
             never met it; the first is the sum of the others.
-        error: relative standard error of the volume's sum, from batches of histories [1]; NaN for fewer than 2.
+        error: relative standard error of the volume's sum, from the spread between batches [1]; NaN for a sum of 0.
     """
 
     volume: np.ndarray
@@ -53,7 +53,7 @@ def deposit(
         key: of the random numbers.
         medium: what is in the beam.
         source: its views share the histories evenly.
-        histories: photons.
+        histories: photons, rounded up to whole batches.
         score: "energy" counts what really stayed; "air-kerma" scores the fluence at every flight's end, real
             collision or not, with the energy-transfer coefficient of air (fluorescence and bremsstrahlung left out):
             many more scores, and right where a chamber's air is in a medium that is not air.
@@ -62,18 +62,24 @@ def deposit(
     """
     if histories < 1:
         raise ScannerError(f"{histories} histories; must be at least 1")
-    sizes = np.diff(np.linspace(0, histories, 1 + max(-(-histories // BATCH), min(8, histories)), dtype=int))
-    parts = [_batch(k, medium, source, int(n), score) for k, n in zip(jax.random.split(key, len(sizes)), sizes)]
+    count, size = batches(histories)
+    parts = [_batch(k, medium, source, size, score) for k in jax.random.split(key, count)]
     volumes, emitted, escaped, stayed = (np.array([np.asarray(p[i], float) for p in parts]) for i in range(4))
-    total = volumes.sum(axis=(1, 2, 3)) / sizes
-    error = total.std(ddof=1) / np.sqrt(len(sizes)) / total.mean() if len(sizes) > 1 and total.mean() else np.nan
+    total, done = volumes.sum(axis=(1, 2, 3)), count * size
+    error = total.std(ddof=1) / np.sqrt(count) / total.mean() if total.mean() else np.nan
     return Deposit(
-        volumes.sum(0) / histories * _unit(medium, score),
-        float(emitted.sum() / histories),
-        float(stayed.sum() / histories),
-        float(escaped.sum() / histories),
+        volumes.sum(0) / done * _unit(medium, score),
+        float(emitted.sum() / done),
+        float(stayed.sum() / done),
+        float(escaped.sum() / done),
         float(error),
     )
+
+
+def batches(histories: int) -> tuple[int, int]:
+    """Number and size of batches: at least four, of few different sizes, so that little is compiled anew."""
+    size = int(np.clip(2 ** np.ceil(np.log2(histories / 4)), LANES, BATCH))
+    return max(4, -(-histories // size)), size
 
 
 def _unit(medium: Medium, score: Score) -> float:
@@ -82,12 +88,14 @@ def _unit(medium: Medium, score: Score) -> float:
     return 1.0 if score == "energy" else MM3_PER_CM3 / voxel_mm3 / MM_PER_CM
 
 
-def _batch(key: jax.Array, medium: Medium, source: Source, count: int, score: Score) -> tuple[jax.Array, ...]:
+def _batch(
+    key: jax.Array, medium: Medium, source: Source, count: int, score: Score
+) -> tuple[jax.Array, float, float, float]:
     first, second = jax.random.split(key)
     photons = emit(first, source, count)
     waiting, missed = transport.queue(photons, medium)
     volume, escaped, stayed = _deposit(second, waiting, medium, score, min(LANES, count))
-    return volume, np.asarray(photons.energy, float).sum(), _sum(missed) + _sum(escaped), _sum(stayed)
+    return volume, _sum(photons.energy), _sum(missed) + _sum(escaped), _sum(stayed)
 
 
 def _sum(values: jax.Array) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from phantomsim.errors import ScannerError
 from phantomsim.materials.spectra import Spectrum, filter_attenuation_per_mm
 from phantomsim.scanners.ct.geometry import Geometry
+from phantomsim.scanners.ct.scatter.medium import Vector
 
 MM2_PER_SR = 1e6  # at 1 m
 
@@ -110,23 +111,23 @@ def source(
 
 
 def points(frame: Frame, view: jax.Array, column: jax.Array, row: jax.Array) -> jax.Array:
-    """Points of the detector at places from its corner, in cells [3, N] [mm]."""
-    c = column - frame.cells[1] / 2 - frame.offset
-    r = row - frame.cells[0] / 2
-    origin, centre, along, up = (a[view].T for a in (frame.source, frame.centre, frame.along, frame.up))
+    """Points of the detector at places from its corner, in cells [N, 3] [mm]."""
+    c = (column - frame.cells[1] / 2 - frame.offset)[:, None]
+    r = (row - frame.cells[0] / 2)[:, None]
+    origin, centre, along, up = (a[view] for a in (frame.source, frame.centre, frame.along, frame.up))
     ahead = centre - origin
-    distance = jnp.sqrt((ahead**2).sum(0))
-    pitch = jnp.sqrt((along**2).sum(0))
+    distance = jnp.linalg.norm(ahead, axis=1, keepdims=True)
+    pitch = jnp.linalg.norm(along, axis=1, keepdims=True)
     angle = c * pitch / distance
     arc = origin + ahead * jnp.cos(angle) + along * (distance / pitch * jnp.sin(angle))
     return jnp.where(frame.curved > 0, arc, centre + along * c) + up * r
 
 
 class Photons(NamedTuple):
-    """N photons at the focal spot; position and direction [3, N], energy [keV] [N], view [N]."""
+    """N photons at the focal spot: position and direction (x, y, z), energy [keV] and view, each [N]."""
 
-    position: jax.Array
-    direction: jax.Array
+    position: Vector
+    direction: Vector
     energy: jax.Array
     view: jax.Array
 
@@ -145,7 +146,7 @@ def emit(key: jax.Array, source: Source, count: int) -> Photons:
     place = jnp.searchsorted(source.cumulated, u, side="right").clip(0, len(source.cumulated) - 1)
     cell, energy = jnp.divmod(place, len(source.energy_keV))
     row, column = jnp.divmod(cell, source.frame.cells[1].astype(jnp.int32))
-    target = points(source.frame, view, column + column_share, row + row_share)
-    origin = source.frame.source[view].T
-    way = target - origin
-    return Photons(origin, way / jnp.sqrt((way**2).sum(0)), source.energy_keV[energy], view)
+    origin = source.frame.source[view]
+    way = points(source.frame, view, column + column_share, row + row_share) - origin
+    way /= jnp.linalg.norm(way, axis=1, keepdims=True)
+    return Photons(tuple(origin.T), tuple(way.T), source.energy_keV[energy], view)

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 
 from phantomsim.materials.attenuation import ELECTRON_KEV
 from phantomsim.scanners.ct.scatter import random
-from phantomsim.scanners.ct.scatter.interactions import ENERGIES, LOW_KEV, cosines, lookup, place
-from phantomsim.scanners.ct.scatter.medium import Medium, entry, voxel
+from phantomsim.scanners.ct.scatter.interactions import ENERGIES, LOW_KEV, cosines, get, place
+from phantomsim.scanners.ct.scatter.medium import Medium, Vector, entry, voxel
 from phantomsim.scanners.ct.scatter.source import Photons
 
 CUT_KEV = 1.5 * LOW_KEV  # photons below it are absorbed where they are: 1 um of water
@@ -24,11 +24,11 @@ TINY_MM = 1e-3  # inside the box, so that rounding does not leave a photon at it
 
 
 class Lanes(NamedTuple):
-    """Where the photon of each lane is: [3, L] or [L]; energy 0: the lane is free."""
+    """Where the photon of each lane is; all fields (or their parts) [L]. Energy 0: the lane is free."""
 
-    rng: jax.Array
-    position: jax.Array
-    direction: jax.Array
+    rng: random.State
+    position: Vector
+    direction: Vector
     energy: jax.Array
     order: jax.Array
     view: jax.Array
@@ -36,7 +36,7 @@ class Lanes(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """One flight of each lane, as it was when it ended; [3, L] or [L].
+    """One flight of each lane, as it was when it ended; all [L].
 
     Attributes:
         position, direction, energy: of the photon before it interacts.
@@ -51,8 +51,8 @@ class Flight(NamedTuple):
         majorant: the attenuation that it was drawn for [1/mm].
     """
 
-    position: jax.Array
-    direction: jax.Array
+    position: Vector
+    direction: Vector
     energy: jax.Array
     collided: jax.Array
     escaped: jax.Array
@@ -67,102 +67,109 @@ class Flight(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """Photons that wait at the medium's surface, `count` of them; lane l takes photons l, l + L, l + 2 L ...
+    """Photons that wait at the medium's surface; lane l takes photons l, l + L, l + 2 L ...
 
     Attributes:
-        rows: position, direction, energy, view [N, 8]; energy 0: it misses the medium.
+        photons: those that meet the medium come first.
+        hits: how many of them do.
     """
 
-    rows: jax.Array
+    photons: Photons
+    hits: jax.Array
 
 
+@jax.jit
 def queue(photons: Photons, medium: Medium) -> tuple[Queue, jax.Array]:
     """Bring photons to the medium; returns also the energy of each that misses it [N]."""
     near, far = entry(medium, photons.position, photons.direction)
     hit = far > near + 2 * TINY_MM
-    position = photons.position + (near + TINY_MM) * photons.direction
-    energy = jnp.where(hit, photons.energy, 0.0)
-    rows = jnp.concatenate([position, photons.direction, energy[None], photons.view[None].astype(jnp.float32)])
-    return Queue(rows.T), photons.energy - energy
+    position = along(photons.position, photons.direction, near + TINY_MM)
+    (first,) = jnp.nonzero(hit, size=len(hit), fill_value=0)
+    waiting = jax.tree.map(lambda a: a[first], photons._replace(position=position))
+    return Queue(waiting, hit.sum()), jnp.where(hit, 0.0, photons.energy)
+
+
+def along(point: Vector, direction: Vector, way: jax.Array) -> Vector:
+    """Points further on."""
+    return tuple(p + way * d for p, d in zip(point, direction))  # type: ignore[return-value]
 
 
 def start(key: jax.Array, lanes: int) -> Lanes:
     """Free lanes."""
     zero, none = jnp.zeros(lanes), jnp.zeros(lanes, jnp.int32)
-    apart = jnp.zeros((3, lanes))
+    apart = (zero, zero, zero)
     return Lanes(random.states(key, lanes), apart, apart, zero, none, none, jnp.arange(lanes, dtype=jnp.int32))
 
 
 def busy(lanes: Lanes, queue: Queue) -> jax.Array:
     """Whether any photon is under way or waits."""
-    return (jnp.any(lanes.energy > 0)) | jnp.any(lanes.next < len(queue.rows))
+    return (jnp.max(lanes.energy) > 0) | (jnp.min(lanes.next) < queue.hits)
 
 
 def _fill(lanes: Lanes, queue: Queue) -> Lanes:
     """Free lanes take their next photon."""
-    total = len(queue.rows)
-    free = (lanes.energy <= 0) & (lanes.next < total)
-    row = queue.rows.at[jnp.minimum(lanes.next, total - 1)].get(mode="promise_in_bounds").T
-    return lanes._replace(
-        position=jnp.where(free, row[:3], lanes.position),
-        direction=jnp.where(free, row[3:6], lanes.direction),
-        energy=jnp.where(free, row[6], lanes.energy),
-        order=jnp.where(free, 0, lanes.order),
-        view=jnp.where(free, row[7].astype(jnp.int32), lanes.view),
-        next=lanes.next + free * len(lanes.energy),
-    )
+    free = (lanes.energy <= 0) & (lanes.next < queue.hits)
+    at = jnp.minimum(lanes.next, len(queue.photons.energy) - 1)
+    old = Photons(lanes.position, lanes.direction, lanes.energy, lanes.view)
+    new = jax.tree.map(lambda waiting, mine: jnp.where(free, get(waiting, at), mine), queue.photons, old)
+    order = jnp.where(free, 0, lanes.order)
+    rest = (order, new.view, lanes.next + free * len(lanes.energy))
+    return Lanes(lanes.rng, new.position, new.direction, new.energy, *rest)
 
 
-def turn(direction: jax.Array, cosine: jax.Array, azimuth: jax.Array) -> jax.Array:
-    """Directions [3, N] turned by an angle about a random side (Duff et al. 2017, JCGT 6 (1) 1, for the side)."""
+def turn(direction: Vector, cosine: jax.Array, azimuth: jax.Array) -> Vector:
+    """Directions turned by an angle about a random side (Duff et al. 2017, JCGT 6 (1) 1, for the side)."""
     x, y, z = direction
     sign = jnp.where(z < 0, -1.0, 1.0)
     a = -1 / (sign + z)
     b = x * y * a
     sine = jnp.sqrt(jnp.maximum(1 - cosine**2, 0))
     p, q = sine * jnp.cos(azimuth), sine * jnp.sin(azimuth)
-    new = jnp.stack(
-        [
-            cosine * x + p * (1 + sign * x * x * a) + q * b,
-            cosine * y + p * sign * b + q * (sign + y * y * a),
-            cosine * z - p * sign * x - q * y,
-        ]
-    )
-    return new / jnp.sqrt((new**2).sum(0))
+    u = cosine * x + p * (1 + sign * x * x * a) + q * b
+    v = cosine * y + p * sign * b + q * (sign + y * y * a)
+    w = cosine * z - p * sign * x - q * y
+    length = jax.lax.rsqrt(u * u + v * v + w * w)
+    return u * length, v * length, w * length
+
+
+def _meet(lanes: Lanes, medium: Medium) -> tuple[random.State, Flight, jax.Array, list[jax.Array]]:
+    """Fly; what is met, its place in the tables, and the draws for what happens there."""
+    rng, (path, real, node_share, *rest) = random.uniforms(lanes.rng, 6)
+    low, share = place(jnp.maximum(lanes.energy, CUT_KEV), ENERGIES)
+    node = low + (node_share < share)  # instead of interpolating: right on average, and one look-up
+    majorant = get(medium.majorant, node)
+    position = along(lanes.position, lanes.direction, -jnp.log(path) / majorant)
+    index, inside = voxel(medium, position)
+    material = get(medium.label.ravel(), index).astype(jnp.int32)
+    density = get(medium.density.ravel(), index)
+    node = material * ENERGIES + node
+    alive = lanes.energy > 0
+    tried = alive & inside
+    collided = tried & (real * majorant < get(medium.tables.total, node) * density)
+    flight = Flight(
+        position, lanes.direction, lanes.energy, collided, alive & ~inside, lanes.order, lanes.view, material, index,
+        density, lanes.energy, tried, majorant,
+    )  # fmt: skip
+    return rng, flight, node, rest
 
 
 def step(lanes: Lanes, queue: Queue, medium: Medium) -> tuple[Lanes, Flight]:
     """Every lane's photon makes one flight, and interacts where that ends."""
     lanes = _fill(lanes, queue)
-    rng, (u_path, u_real, u_process, u_cosine, u_side) = random.uniforms(lanes.rng, 5)
-    alive = lanes.energy > 0
+    rng, flight, node, (process, angle, side) = _meet(lanes, medium)
     energy = jnp.maximum(lanes.energy, CUT_KEV)
-    low, share = place(energy, ENERGIES)
-    majorant = lookup(medium.majorant, low, share)
-    position = lanes.position - jnp.log(u_path) / majorant * lanes.direction
-    index, inside = voxel(medium, position)
-    material = medium.label.ravel().at[index].get(mode="promise_in_bounds").astype(jnp.int32)
-    density = medium.density.ravel().at[index].get(mode="promise_in_bounds")
-    total = lookup(medium.tables.total, material * ENERGIES + low, share) * density
-    tried = alive & inside
-    collided = tried & (u_real * majorant < total)
-    photo, coherent = lookup(medium.tables.split, material * ENERGIES + low, share).T
-    absorbed = u_process < photo
-    compton = u_process >= coherent
-    cosine = cosines(medium.tables, material, compton.astype(jnp.int32), energy, u_cosine)
+    compton = process >= get(medium.tables.elastic, node)
+    cosine = cosines(medium.tables, flight.material, compton.astype(jnp.int32), energy, angle)
     kept = jnp.where(compton, energy / (1 + energy / ELECTRON_KEV * (1 - cosine)), energy)
-    kept = jnp.where(absorbed | (kept < CUT_KEV), 0.0, kept)
-    escaped = alive & ~inside
-    flight = Flight(
-        position, lanes.direction, lanes.energy, collided, escaped, lanes.order, lanes.view, material, index, density,
-        jnp.where(collided, lanes.energy - kept, 0.0), tried, majorant,
-    )  # fmt: skip
-    turned = turn(lanes.direction, cosine, 2 * jnp.pi * u_side)
-    after = lanes._replace(
-        rng=rng,
-        position=position,
-        direction=jnp.where(collided, turned, lanes.direction),
-        energy=jnp.where(escaped, 0.0, jnp.where(collided, kept, lanes.energy)),
-        order=lanes.order + collided,
+    kept = jnp.where((process < get(medium.tables.photo, node)) | (kept < CUT_KEV), 0.0, kept)
+    turned = turn(lanes.direction, cosine, 2 * jnp.pi * side)
+    after = Lanes(
+        rng,
+        flight.position,
+        tuple(jnp.where(flight.collided, new, old) for new, old in zip(turned, lanes.direction)),  # type: ignore[arg-type]
+        jnp.where(flight.escaped, 0.0, jnp.where(flight.collided, kept, lanes.energy)),
+        lanes.order + flight.collided,
+        lanes.view,
+        lanes.next,
     )
-    return after, flight
+    return after, flight._replace(keV=jnp.where(flight.collided, lanes.energy - kept, 0.0))
