@@ -19,6 +19,7 @@ from phantomsim.materials.tissues import Tissue, table
 FILE = Path(__file__).parent / "tables" / "attenuation.safetensors"
 LOW_KEV, HIGH_KEV = 1.0, 500.0
 MM_PER_CM = 10.0
+EDGE_WIDTH = 1e-5  # relative energy between the two nodes of an edge, at most
 ELECTRON_KEV = 510.99895  # rest energy, CODATA 2018
 _NAMES = (
     "H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb "
@@ -47,6 +48,12 @@ def _element(symbol: str, process: Process) -> tuple[np.ndarray, np.ndarray]:
     part = slice(int(ends[z - 1]) if z else 0, int(ends[z]))
     values = arrays[f"{process}_cm2_per_g"][part].astype(float)
     return np.log(arrays["energy_keV"][part]), np.log(values)
+
+
+def edges_keV(symbol: str) -> np.ndarray:
+    """Absorption edges of an element within the table, rising [keV]. Raises TissueError for no element."""
+    log_energy = _element(symbol, "photoelectric")[0]
+    return np.exp(log_energy[1:][np.diff(log_energy) < EDGE_WIDTH])
 
 
 def element_density(symbol: str) -> float:

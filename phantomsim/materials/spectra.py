@@ -5,7 +5,7 @@ The bank is computed once by tools/make_spectra.py with SpekPy 2 (Poludniowski 2
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from phantomsim.materials.tissues import Tissue, table
 FILE = Path(__file__).parent / "tables" / "spectra.safetensors"
 DEFAULT_ANODE_DEG = 7.0  # a usual target angle of CT tubes
 MAX_HVL_MM = 100.0
+BIN_KEV = 1.0  # width of the bank's bins
 KEV_CM2_PER_G_MM2_TO_MGY = 1.602176634e-16 * 1e3 * 1e2 * 1e3  # keV -> J, 1/g -> 1/kg, 1/mm^2 -> 1/cm^2, Gy -> mGy
 
 
@@ -44,6 +45,16 @@ class Spectrum:
             raise ScannerError(f"filter of {thickness_mm} mm {material}: must not be negative")
         passed = np.exp(-filter_attenuation_per_mm(material, self.energy_keV) * thickness_mm)
         return replace(self, photons_per_mAs_per_mm2_at_1m=self.photons_per_mAs_per_mm2_at_1m * passed)
+
+    def split(self, edges_keV: Iterable[float]) -> Spectrum:
+        """The same spectrum with every bin that holds one of these energies divided there, its photons by width."""
+        edges = np.sort(np.asarray(tuple(edges_keV), float))
+        low, photons = self.energy_keV - BIN_KEV / 2, self.photons_per_mAs_per_mm2_at_1m
+        inside = [edges[(edges > a) & (edges < a + BIN_KEV)] for a in low]
+        ends = [np.concatenate([[a], cut, [a + BIN_KEV]]) for a, cut in zip(low, inside)]
+        middle = np.concatenate([(e[1:] + e[:-1]) / 2 for e in ends])
+        share = np.concatenate([n * np.diff(e) / BIN_KEV for e, n in zip(ends, photons)])
+        return Spectrum(middle, share)
 
     @property
     def total(self) -> float:

@@ -1,129 +1,172 @@
-"""What the detector makes of a polyenergetic beam: mean and variance of a reading behind any stack of materials.
-
-A reading of an energy-integrating detector is the sum of the energies of the photons that it absorbs. Photons of
-each energy are Poisson, so its mean is sum N A E and its variance is sum N A E^2 (compound Poisson; Whiting et
-al., Med. Phys. 33 (2006) 3290, doi:10.1118/1.2230762). An absorbed photon gives all its energy: the escape of
-characteristic radiation and the Swank factor of the light are left out.
-"""
+"""The beam: spectrum of the tube, filters with a path per cell, and the detector's response, in few energies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from phantomsim import materials
-from phantomsim.scanners.ct.spec import CTScanner, EnergyIntegrating
+from phantomsim.errors import ScannerError
+from phantomsim.materials.attenuation import edges_keV
+from phantomsim.materials.quadrature import PATHS_MM as PATIENT_MM
+from phantomsim.materials.spectra import Spectrum, filter_attenuation_per_mm
+from phantomsim.scanners.ct import bowtie, heel
+from phantomsim.scanners.ct.bases import WATER, Bases
+from phantomsim.scanners.ct.detector import integrating
+from phantomsim.scanners.ct.geometry import Geometry
+from phantomsim.scanners.ct.rays import Rays, rays
+from phantomsim.scanners.ct.spec import CTProtocol, CTScanner, EnergyIntegrating
+from phantomsim.scanners.ct.transmission import transmission
 
-WATER, AIR = "water", "air"
-ABSORBER = {"gos": "gadolinium-oxysulfide", "csi": "caesium-iodide"}
-PAD = (
-    16  # at most so many energies stand for a spectrum; always that many, so that another tube voltage compiles nothing
-)
-BASES = (WATER, "bone-cortical", "iodine-water-20", "titanium")  # the first two, more where they leave too much
-TOLERANCE_HU = 1.0  # largest misfit of a tissue by its bases that is taken without adding one
+__all__ = ["PAD", "PATH_MM", "WHOLE", "Bases", "Beam", "Response", "beam", "open_field", "transmission"]
+
+PAD = 16  # at most so many energies stand for a spectrum; always that many, so that another voltage compiles nothing
+PAD_COUNTING = 24  # with the several energy bins of a photon counter
+WHOLE = 0  # as `count`: all energies of the spectrum
 PATH_MM = 200.0  # of water in front of the detector: weights energies as a patient would
+# Elements in patients, filters and detectors whose K edge lies in the beam: bins of the spectrum are divided there.
+EDGES_OF = ("Cd", "Sn", "Te", "I", "Cs", "Ba", "Gd", "Yb", "Ta", "W", "Au", "Pb", "Bi")
+K_KEV = 20.0  # edges above are K edges, for these elements
+Response = Callable[[np.ndarray], np.ndarray]
 
 
-class Beam(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Beam:
     """A tube, its filters and its detector, per mAs.
 
     Attributes:
-        energy_keV: few energies that stand for the spectrum [E].
-        keV: absorbed energy per mAs and mm^2 of a perfect cell 1 m from the focus, air in the beam [E].
+        spectrum: behind the flat filters, before bowtie and patient.
+        energy_keV: few energies that stand for it [E].
+        photons: their photons per mAs and mm^2 that faces the focus 1 m away [E].
+        weights: the same times the detector's R responses, fitted for each [R, E]; for energy-integrating detectors
+            mean [keV] and variance [keV^2] of the reading.
+        count: number of energies that arrays are padded to.
+        filters: F materials beside the flat filters.
+        filter_paths_mm: path of each cell's ray in each of them [F, row, column] [mm].
     """
 
+    spectrum: Spectrum
     energy_keV: np.ndarray
-    keV: np.ndarray
+    photons: np.ndarray
+    weights: np.ndarray
+    count: int
+    filters: tuple[str, ...]
+    filter_paths_mm: np.ndarray
+
+    @property
+    def keV(self) -> np.ndarray:
+        """Absorbed energy per mAs and mm^2 of a perfect cell 1 m from the focus, flat filters in the beam [E]."""
+        return self.weights[0]
 
     @property
     def photon_keV(self) -> float:
         """Mean energy of an absorbed photon in the open beam [keV]."""
         return float(self.keV.sum() / (self.keV / self.energy_keV).sum())
 
-    def behind_water(self) -> np.ndarray:
-        """Share of each energy in the signal behind 200 mm of water [E]."""
-        passed = self.keV * np.exp(-materials.attenuation_matrix([WATER], self.energy_keV)[0] * PATH_MM)
-        return passed / passed.sum()
-
-
-def absorption(detector: EnergyIntegrating, energy_keV: np.ndarray) -> np.ndarray:
-    """Probability that the scintillator absorbs a photon [E]."""
-    return -np.expm1(
-        -materials.attenuation_matrix([ABSORBER[detector.material]], energy_keV)[0] * detector.thickness_mm
-    )
-
-
-def beam(scanner: CTScanner, kVp: float) -> Beam:
-    """The beam of a scanner at a tube voltage. Raises ScannerError outside the range of the spectra."""
-    spectrum = materials.spectrum(kVp, scanner.filtration, scanner.anode_deg)
-    response = absorption(scanner.detector, spectrum.energy_keV) * spectrum.energy_keV
-    return Beam(*materials.nodes(spectrum, PAD, response))
-
-
-class Bases:
-    """Basis materials for a set of tissues in one beam.
-
-    The air scan holds the air of the room, so what counts is the excess over air.
-
-    Attributes:
-        names: K basis materials, water first.
-        coefficients: float32 [T, K]: path of each basis in 1 mm of tissue [mm].
-        air: float32 [K]: the same in air.
-        water: float64 [K]: in water, in excess of air.
-        misfit_HU: largest misfit of any tissue, weighted by the signal behind 200 mm of water.
-    """
-
-    def __init__(self, beam: Beam, tissues: Sequence[str]) -> None:
-        self.beam, self.tissues = beam, tuple(tissues)
-        for names in (BASES[:count] for count in (2, 3, 4)):
-            fit = materials.decompose([*tissues, WATER, AIR], beam.energy_keV, beam.behind_water(), names)
-            water = float(materials.attenuation_matrix([WATER], beam.energy_keV)[0] @ beam.behind_water())
-            self.names, self.misfit_HU = names, float(1000 * fit.residual_per_mm.max() / water)
-            if self.misfit_HU <= TOLERANCE_HU:
-                break
-        self.coefficients = fit.coefficients[:-2].astype(np.float32)
-        self.air = fit.coefficients[-1].astype(np.float32)
-        self.water = fit.coefficients[-2] - fit.coefficients[-1]
-
     @cached_property
-    def table(self) -> dict[str, np.ndarray]:
-        """What `transmission` needs: attenuation [K, E] and the weights of mean and variance [E, 2], padded."""
-        mu = materials.attenuation_matrix(self.names, self.beam.energy_keV)
-        share = self.beam.keV / self.beam.keV.sum()
-        square = share * self.beam.energy_keV
-        pad = -len(share) % PAD
-        weights = np.stack([share, square / square.sum()], -1)
-        return {
-            "mu_per_mm": np.pad(mu, ((0, 0), (0, pad))).astype(np.float32),
-            "weights": np.pad(weights, ((0, pad), (0, 0))).astype(np.float32),
-        }
+    def filter_exponent(self) -> np.ndarray:
+        """Sum over the filters of attenuation x path, float32 [E, row, column]; [E, 1, 1] without filters."""
+        if not self.filters:
+            return np.zeros((len(self.energy_keV), 1, 1), np.float32)
+        mu = np.stack([filter_attenuation_per_mm(name, self.energy_keV) for name in self.filters])
+        return np.tensordot(mu, self.filter_paths_mm, (0, 0)).astype(np.float32)
 
-    def water_curve(self, path_mm: np.ndarray) -> np.ndarray:
-        """Logarithm of the reading behind water instead of air, float64 [N]."""
-        mu = materials.attenuation_matrix(self.names, self.beam.energy_keV)
-        share = self.beam.keV / self.beam.keV.sum()
-        return -np.log(np.exp(-np.outer(path_mm, self.water @ mu)) @ share)
+    def behind_water(self) -> np.ndarray:
+        """Share of each energy in the signal behind 200 mm of water, mean of the responses [E]."""
+        mu = materials.attenuation_matrix([WATER], self.energy_keV)[0]
+        passed = self.weights * np.exp(-mu * PATH_MM)
+        return (passed / passed.sum(-1, keepdims=True)).mean(0)
 
 
-@jax.jit
-def transmission(paths_mm: jax.Array, table: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """Mean and variance of readings relative to those in air.
+def beam(
+    scanner: CTScanner,
+    protocol: CTProtocol | float,
+    geometry: Geometry | None = None,
+    second: bool = False,
+    response: Response | None = None,
+    count: int | None = None,
+) -> Beam:
+    """The beam of a scanner in a protocol.
 
     Args:
-        paths_mm: line integrals of the K bases [K, view, row, column] [mm].
-        table: `Bases.table`.
-    Returns:
-        (mean, variance), each float32 [view, row, column], 1 in air.
+        scanner: tube, filters, bowties, detector.
+        protocol: voltage, bowtie and second beam; or a voltage alone [kV].
+        geometry: the cells; without one, bowtie and heel are left out.
+        second: the second beam of dual energy.
+        response: signals per photon on the sensitive area at N energies -> [R, N], none negative; by default those of
+            the energy-integrating detector.
+        count: most energies; by default 16, 24 for photon counters; WHOLE for all of the spectrum's.
+    Raises:
+        ScannerError: a voltage outside the range of the spectra, no second voltage, no such bowtie, a bowtie in a
+            parallel beam, or rays behind the anode.
     """
+    protocol = protocol if isinstance(protocol, CTProtocol) else CTProtocol(kVp=float(protocol))
+    kVp, filtration = _tube(scanner, protocol, second)
+    whole = materials.spectrum(kVp, filtration, scanner.anode_deg).split(_edges())
+    filters = {} if geometry is None else _filters(scanner, protocol, rays(geometry), geometry, kVp, filtration)
+    integrates = isinstance(scanner.detector, EnergyIntegrating)
+    signals = np.vstack([np.ones_like(whole.energy_keV), _response(scanner, response)(whole.energy_keV)])
+    count = (PAD if integrates else PAD_COUNTING) if count is None else count
+    if count == WHOLE:
+        energy, weights = whole.energy_keV, whole.photons_per_mAs_per_mm2_at_1m * signals
+    else:
+        reach = {name: (float(path.min()), float(path.mean()), float(path.max())) for name, path in filters.items()}
+        energy, weights = materials.nodes(whole, count, signals, {**PATIENT_MM, **reach})
+    paths = np.stack(list(filters.values())) if filters else np.zeros((0, 1, 1))
+    return Beam(whole, energy, weights[0], weights[1:], count or len(energy), tuple(filters), paths)
 
-    def one(view: jax.Array) -> jax.Array:
-        optical = jnp.einsum("ke,kn->en", table["mu_per_mm"], view.reshape(len(view), -1), precision="highest")
-        return jnp.einsum("en,es->sn", jnp.exp(-optical), table["weights"], precision="highest")
 
-    parts = jax.lax.map(one, paths_mm.transpose(1, 0, 2, 3))
-    return tuple(parts[:, i].reshape(paths_mm.shape[1:]) for i in (0, 1))  # type: ignore[return-value]
+def open_field(beam: Beam, geometry: Geometry) -> np.ndarray:
+    """The air scan: responses with nothing but the filters in the beam.
+
+    Returns:
+        float64 [R, row, column] per mAs and mm^2 of sensitive area of a cell: distance and slant of the cell included.
+    """
+    passed = np.einsum("re,eyx->ryx", beam.weights, np.exp(-beam.filter_exponent))
+    return passed * rays(geometry).strength
+
+
+def _tube(scanner: CTScanner, protocol: CTProtocol, second: bool) -> tuple[float, dict[str, float]]:
+    if not second:
+        return protocol.kVp, scanner.filtration
+    if protocol.second_kVp is None:
+        raise ScannerError("protocol.second_kVp is not given: there is no second beam")
+    more = protocol.second_filtration
+    both = {key: scanner.filtration.get(key, 0.0) + more.get(key, 0.0) for key in {**scanner.filtration, **more}}
+    return protocol.second_kVp, both
+
+
+def _filters(
+    scanner: CTScanner,
+    protocol: CTProtocol,
+    seen: Rays,
+    geometry: Geometry,
+    kVp: float,
+    filtration: dict[str, float],
+) -> dict[str, np.ndarray]:
+    """Path of each cell's ray in bowtie and anode [row, column] [mm]."""
+    found: dict[str, np.ndarray] = {}
+    shape = scanner.bowtie(protocol.bowtie)
+    if shape is not None:
+        if geometry.beam == "parallel":
+            raise ScannerError(f'a parallel beam has no fan for the bowtie "{protocol.bowtie}"; use bowtie = "none"')
+        found[shape.material] = bowtie.path_mm(shape, seen, scanner.source_to_isocentre_mm)
+    if scanner.heel and geometry.beam != "parallel":
+        found[heel.MATERIAL] = heel.path_mm(seen, scanner.anode_deg, kVp, filtration)
+    return found
+
+
+def _response(scanner: CTScanner, response: Response | None) -> Response:
+    if response is not None:
+        return response
+    detector = scanner.detector
+    if not isinstance(detector, EnergyIntegrating):
+        raise ScannerError("the response of a photon-counting detector must be given to `beam`")
+    return lambda energy_keV: integrating.moments(detector, energy_keV)
+
+
+def _edges() -> list[float]:
+    return [float(edge) for symbol in EDGES_OF for edge in edges_keV(symbol) if edge > K_KEV]
