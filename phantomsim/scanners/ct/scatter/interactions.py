@@ -19,6 +19,7 @@ LOW_KEV, HIGH_KEV = 1.0, 160.0
 ENERGIES = 512  # of attenuation, logarithmic: 1 % apart
 ANGLE_ENERGIES = 96  # of angles: 5 % apart, the nearest is taken
 SHARES = 129
+CM2_PER_BARN = 1e-24
 MATERIALS = 8  # their number is padded to a multiple, so that another patient compiles nothing
 
 
@@ -29,7 +30,7 @@ class Interactions(NamedTuple):
         total: attenuation, coherent scatter included [1/mm] [M x E].
         photo, elastic: share of photoelectric absorption, and of that and coherent scatter together, in it [M x E].
         cosine: of the angle of scatter at even shares of all scatter [M x 2 (coherent, incoherent) x A x U].
-        bound: sum of F^2 and of S [1/mm/cm^2 of cross section] at even steps of sqrt(x) [M x X, 2].
+        bound: sum of F^2 and of S [1/mm per barn of cross section] at even steps of sqrt(x) [M x X, 2].
         air_cm2_per_g: energy-transfer coefficient of air [E].
     """
 
@@ -78,7 +79,7 @@ def _material(tissue: Tissue) -> tuple[np.ndarray, ...]:
         cumulated[0] / cumulated[2],
         cumulated[1] / cumulated[2],
         _angles(tissue),
-        _bound(tissue) * scale,
+        _bound(tissue) * scale * CM2_PER_BARN,
     )
 
 

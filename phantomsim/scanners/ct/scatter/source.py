@@ -42,13 +42,15 @@ class Source(NamedTuple):
 
     Attributes:
         frame: the views.
-        cumulated: share of the photons up to each (row, column, energy) [row x column x E]; alike in every view.
+        share: of the photons in each row, column and energy, alike in every view [row, column, E].
+        cumulated: sum of the shares up to each [row x column x E].
         energy_keV: [E].
         photons_per_mAs: that leave through the collimator.
         keV_per_mAs: their energy.
     """
 
     frame: Frame
+    share: jax.Array
     cumulated: jax.Array
     energy_keV: jax.Array
     photons_per_mAs: float
@@ -100,10 +102,11 @@ def source(
         -np.tensordot(paths.transpose(1, 2, 0), np.reshape(mu, (len(filters), len(spectrum.energy_keV))), 1)
     )
     photons = passed * spectrum.photons_per_mAs_per_mm2_at_1m * MM2_PER_SR * solid_angle(geometry)[..., None]
-    cumulated = np.cumsum(photons.ravel())
+    share = photons / photons.sum()
     return Source(
         frame(geometry),
-        jnp.asarray(cumulated / cumulated[-1], jnp.float32),
+        jnp.asarray(share, jnp.float32),
+        jnp.asarray(np.cumsum(share.ravel()), jnp.float32),
         jnp.asarray(spectrum.energy_keV, jnp.float32),
         float(photons.sum()),
         float((photons * spectrum.energy_keV).sum()),
