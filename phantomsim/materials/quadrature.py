@@ -17,6 +17,7 @@ PATHS_MM: dict[str, tuple[float, ...]] = {
     "titanium": (0, 10),
 }
 PASSES = 20  # over all energies, when they are moved to their neighbours
+NEGLIGIBLE = 1e-12
 GAIN = 0.999  # a move must leave less than this share of the squares
 
 
@@ -85,7 +86,8 @@ def _fit(problem: Problem, chosen: list[int]) -> tuple[np.ndarray, float]:
 
 def _greedy(problem: Problem, count: int) -> list[int]:
     """Columns that together, with weights of each response's own, come close to its target."""
-    norms = [np.maximum(np.linalg.norm(columns, axis=0), np.finfo(float).tiny) for columns, _ in problem]
+    norms = [np.linalg.norm(columns, axis=0) for columns, _ in problem]
+    norms = [np.maximum(norm, NEGLIGIBLE * norm.max()) for norm in norms]  # energies that no photon passes at
     chosen: list[int] = []
     weight = np.zeros((len(problem), 0))
     while len(chosen) < min(count, problem[0][0].shape[1]):

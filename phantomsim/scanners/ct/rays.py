@@ -46,7 +46,7 @@ class Rays(NamedTuple):
 def rays(geometry: Geometry) -> Rays:
     """Rays of the first view; those of the others are the same to tube and detector."""
     along, up = (v[0] / np.linalg.norm(v[0]) for v in (geometry.along_mm, geometry.up_mm))
-    ahead = np.cross(up, along)
+    ahead = np.cross(along, up)
     if geometry.beam == "parallel":
         shape = (geometry.rows, geometry.columns)
         return Rays(np.broadcast_to([0.0, 1.0, 0.0], (*shape, 3)), np.full(shape, np.inf), np.ones(shape))
