@@ -110,7 +110,7 @@ def test_astra_projects_an_off_centre_blob_as_the_closed_form(toolbox, geometry,
     ray = ray / np.linalg.norm(ray, axis=-1, keepdims=True)
     distance = np.linalg.norm(np.cross(away, ray), axis=-1)
     exact = np.sqrt(2 * np.pi) * SIGMA_MM * np.exp(-(distance**2) / (2 * SIGMA_MM**2))
-    # ASTRA takes pixels as boxes: rays along an axis see stairs, at most half a pixel times the steepest slope, e^-1/2 / s.
+    # ASTRA takes pixels as boxes: rays along an axis see stairs, at most half a pixel x the steepest slope, e^-1/2 / s.
     # A shift by one cell would be three times as much.
     assert np.abs(sinogram - exact).max() < 0.5 * np.exp(-0.5) / SIGMA_MM * exact.max()
 
