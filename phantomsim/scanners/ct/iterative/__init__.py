@@ -1,0 +1,1 @@
+"""Iterative reconstruction: every method on one projector and one interface (`reconstruct.reconstruct`)."""
