@@ -15,9 +15,10 @@ from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.ct import correct, dose, fdk, volume
+from phantomsim.scanners.ct import correct, fdk, volume
 from phantomsim.scanners.ct.beam import Bases, Beam, beam, transmission
 from phantomsim.scanners.ct.detector import integrating
+from phantomsim.scanners.ct.dose import report as dose
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.projector import line_integrals

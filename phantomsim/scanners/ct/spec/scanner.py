@@ -28,11 +28,13 @@ class CTDI(Spec):
         phantom: "head" (16 cm PMMA) or "body" (32 cm PMMA).
         kVp: tube voltage [kV].
         mGy_per_100mAs: weighted CTDI for 100 mAs; for an axial turn that is CTDIvol [mGy].
+        bowtie: name of the bowtie that it holds for; None: for any.
     """
 
     phantom: Literal["head", "body"]
     kVp: Positive
     mGy_per_100mAs: Positive
+    bowtie: str | None = None
 
 
 class CTScanner(Spec):

@@ -1,0 +1,1 @@
+"""Dose: tube current modulation, CTDI by Monte Carlo, patient size, what a scan costs and what a wish for it means."""
