@@ -1,4 +1,4 @@
-"""Filtered backprojection of a circle: curved, flat and parallel detectors, whole turns and arcs.
+"""Filtered backprojection of a circle: curved, flat and parallel detectors, whole turns and arcs; `helical` does the rest.
 
 Feldkamp, Davis and Kress, J. Opt. Soc. Am. A 1 (1984) 612, doi:10.1364/JOSAA.1.000612, for flat detectors; for curved
 ones as in Kak and Slaney, Principles of Computerized Tomographic Imaging (1988), section 3.4.1, with the cosine of the
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phantomsim.scanners.ct import redundancy
+from phantomsim.scanners.ct import helical, redundancy
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.kernels import fan_filter, flat_filter
 
@@ -48,8 +48,10 @@ def reconstruct(
         float32 [z, y, x] or [scan, z, y, x], in the unit of `projections` per mm; zero outside the circle that
         every view sees whole.
     Raises:
-        ScannerError: no circle, or an arc too short to see every line.
+        ScannerError: no circle or helix, or an arc too short to see every line.
     """
+    if geometry.beam == "cone" and np.ptp(geometry.source_mm[:, 2]) > 0:
+        return helical.reconstruct(projections, geometry, kernel, shape, spacing_mm, centre_mm)
     share = redundancy.weights(geometry) * abs(geometry.angles[1] - geometry.angles[0])
     geometry, pad = _widened(geometry)
     scans = jnp.pad(projections.reshape(-1, *projections.shape[-3:]), ((0, 0), (0, 0), (0, 0), pad))

@@ -75,6 +75,27 @@ def fan_filter(name: str, columns: int, fan_step: float, radius_mm: float) -> np
     return np.fft.rfft(windowed * stretch).real / fan_step
 
 
+def rebinned_filter(name: str, columns: int, pitch_mm: float) -> np.ndarray:
+    """`flat_filter` of rays that were interpolated between columns by cubic convolution, whose blur is divided out.
+
+    Keys, IEEE Trans. ASSP 29 (1981) 1153, doi:10.1109/TASSP.1981.1163711, with a = -1/2. Its transform is, with
+    s = sinc f and c = cos pi f: s^2 (3 s^2 - 2 s c), since the kernel is a cubic B-spline combination.
+    """
+    response = flat_filter(name, columns, pitch_mm)
+    if name == "ramp":
+        return response
+    cycles = np.linspace(0, 0.5, len(response))
+    return response / keys_response(cycles)
+
+
+def keys_response(cycles: np.ndarray) -> np.ndarray:
+    """Transform of Keys's interpolation kernel (a = -1/2) at frequencies in cycles per sample."""
+    u = np.linspace(0, 2, 4001)
+    near, far = (1.5 * u - 2.5) * u * u + 1, ((-0.5 * u + 2.5) * u - 4) * u + 2
+    kernel = np.where(u < 1, near, far)
+    return 2 * np.trapezoid(kernel * np.cos(2 * np.pi * np.asarray(cycles)[..., None] * u), u)
+
+
 def _impulse(name: str, columns: int, pitch_mm: float) -> tuple[np.ndarray, np.ndarray]:
     """Lags in columns, and the windowed ramp at each, times the square of the pitch."""
     n = 1 << (2 * columns - 1).bit_length()
