@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 OUT = Path(__file__).parents[1] / "phantomsim" / "materials" / "tables" / "scatter.safetensors"
 ELEMENTS = range(1, 93)
 LOW, HIGH = 0.005, 41.0  # of x [1/angstrom]; 500 keV photons scattered straight back have 40.3
-POINTS = 160
+POINTS = 256
 
 
 def main() -> None:

@@ -81,7 +81,7 @@ def optical_depths(
 
 
 def sections(medium: Medium, flight: Flight, cosine: jax.Array, energy: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Differential coherent and incoherent scatter at nominal density [1/mm/sr], incoherent by Klein and Nishina x S."""
+    """Differential coherent and incoherent scatter at nominal density [1/mm/sr]."""
     x = energy / KEV_ANGSTROM * jnp.sqrt(jnp.maximum(0.5 - 0.5 * cosine, 0))
     at = jnp.sqrt(x / TOP_MOMENTUM) * (MOMENTA - 1)
     low = jnp.clip(at.astype(jnp.int32), 0, MOMENTA - 2)
