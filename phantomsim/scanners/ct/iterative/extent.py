@@ -31,10 +31,6 @@ class Extent(NamedTuple):
     wanted: tuple[slice, slice, slice]
     field: np.ndarray
 
-    def cut(self, image: np.ndarray) -> np.ndarray:
-        """The wanted part of [..., z, y, x]."""
-        return image[(..., *self.wanted)]
-
 
 def extent(
     geometry: Geometry,

@@ -104,7 +104,7 @@ def reconstruct(
         "pwls": partial(_pwls, grid, strength, iterations=steps, potential=potential, nonnegative=nonnegative),
     }[method]
     image = run(data, trust, setup.system, first)  # type: ignore[operator]
-    return grid.cut(image).reshape(*paths_mm.shape[:-3], *(s.stop - s.start for s in grid.wanted))
+    return image[(..., *grid.wanted)].reshape(*paths_mm.shape[:-3], *(s.stop - s.start for s in grid.wanted))
 
 
 def _pwls(

@@ -1,7 +1,7 @@
 """SART: the simultaneous algebraic reconstruction technique.
 
-Andersen and Kak, Ultrason. Imaging 6 (1984) 81, doi:10.1177/016173468400600107: all rays of one view correct the image at
-once, each by its residual over its length, each voxel by the mean of its rays' corrections weighted by how much they
+Andersen and Kak, Ultrason. Imaging 6 (1984) 81, doi:10.1177/016173468400600107: all rays of one view correct the image
+at once, each by its residual over its length, each voxel by the mean of its rays' corrections weighted by how much they
 met it. One pass over the views is one iteration; few are enough.
 """
 

@@ -2,8 +2,8 @@
 
 min sum w (A x - p)^2 / 2 + lambda sum |grad x|, grad in pixels along x. Chambolle and Pock, J. Math. Imaging Vis. 40
 (2011) 120, doi:10.1007/s10851-010-0251-1; for CT: Sidky, Jorgensen and Pan, Phys. Med. Biol. 57 (2012) 3065,
-doi:10.1088/0031-9155/57/10/3065; step lengths of each ray and voxel from row and column sums: Pock and Chambolle, ICCV 2011,
-doi:10.1109/ICCV.2011.6126441, lemma 2 with alpha = 1.
+doi:10.1088/0031-9155/57/10/3065; step lengths of each ray and voxel from row and column sums: Pock and Chambolle, ICCV
+2011, doi:10.1109/ICCV.2011.6126441, lemma 2 with alpha = 1.
 """
 
 from __future__ import annotations
