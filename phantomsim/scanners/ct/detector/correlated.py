@@ -55,8 +55,8 @@ def measure(
     parts = []
     for first in range(0, views, step):
         here = slice(first, min(first + step, views))
-        uniform = draw.uniform(jax.random.fold_in(key, first), (here.stop - first, 3, bins, rows, columns))
-        counts, few = _measure(uniform, moments[:, here], counter, dead, law)
+        normal = draw.normals(jax.random.fold_in(key, first), (here.stop - first, 3, bins, rows, columns))
+        counts, few = _measure(normal, moments[:, here], counter, dead, law)
         for view in np.flatnonzero(np.asarray(few)) + first:
             counts = _replace(counts, _few_view(key, moments[:, view], int(view), counter, dead, law), view - first)
         parts.append(counts)
@@ -86,15 +86,15 @@ def expected(moments: jax.Array, counter: Counter, dead: jax.Array | float = 0.0
 
 @partial(jax.jit, static_argnames="law")
 def _measure(
-    uniform: jax.Array, moments: jax.Array, counter: Counter, dead: jax.Array | float, law: Law
+    normal: jax.Array, moments: jax.Array, counter: Counter, dead: jax.Array | float, law: Law
 ) -> tuple[jax.Array, jax.Array]:
     """Normal counts [C, view, row, column], and whether a view has cells of few [view]."""
 
     def view(data: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         state = _state(data[1], counter, dead, law)
-        return _many(draw.normal(data[0]), state, counter), jnp.any(state.mean < draw.FEW)
+        return _many(data[0], state, counter), jnp.any(state.mean < draw.FEW)
 
-    counts, few = jax.lax.map(view, (uniform, moments.swapaxes(0, 1)))
+    counts, few = jax.lax.map(view, (normal, moments.swapaxes(0, 1)))
     return counts.swapaxes(0, 1), few
 
 

@@ -29,6 +29,14 @@ def normal(uniform: jax.Array) -> jax.Array:
     return math.sqrt(2) * jax.lax.erf_inv(uniform)
 
 
+def normals(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Standard normal numbers, made outside of the function that uses them: see `uniform`."""
+    return _normals(uniform(key, shape))
+
+
+_normals = jax.jit(normal, donate_argnums=0)
+
+
 def poisson(uniform: jax.Array, mean: jax.Array) -> jax.Array:
     """Poisson numbers of mean 0 to FEW by inverting their distribution at a number between -1 and 1."""
     mean = jnp.minimum(mean, FEW)
