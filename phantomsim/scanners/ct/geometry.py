@@ -15,7 +15,7 @@ A `Geometry` holds vectors of every view and knows nothing of how they came abou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -54,10 +54,11 @@ class Geometry:
         along_mm: step from one column to the next, at the centre.
         up_mm: step from one row to the next.
         columns, rows: cells.
-        detector: "flat", or "curved": an arc about the focal spot, straight along `up_mm`.
+        detector: "flat", or "curved": an arc about the focal spot or `pivot_mm`, straight along `up_mm`.
         beam: "cone" (fans are cones of one row) or "parallel".
         column_offset: the central ray meets column (C-1)/2 + offset; a quarter makes opposite rays interleave.
         orbit: the circle or helix, if it is one.
+        pivot_mm: what a curved detector is curved about, where that is not `source_mm` [view, 3] [mm].
     """
 
     source_mm: np.ndarray
@@ -70,6 +71,7 @@ class Geometry:
     beam: Literal["cone", "parallel"] = "cone"
     column_offset: float = 0.0
     orbit: Orbit | None = None
+    pivot_mm: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         arrays = (self.source_mm, self.centre_mm, self.along_mm, self.up_mm)
@@ -115,13 +117,14 @@ class Geometry:
         return self.centre_mm[:, None] + self.along_mm[:, None] * columns[:, None]
 
     def _arc(self, columns: np.ndarray) -> np.ndarray:
-        """Points of the arc about the source [view, column, 3]."""
-        ahead = self.centre_mm - self.source_mm
+        """Points of the arc about the source, or the pivot [view, column, 3]."""
+        pivot = self.source_mm if self.pivot_mm is None else self.pivot_mm
+        ahead = self.centre_mm - pivot
         distance = np.linalg.norm(ahead, axis=-1)[:, None, None]
         pitch = np.linalg.norm(self.along_mm, axis=-1)[:, None, None]
         angle = columns[:, None] * pitch / distance
         sideways = self.along_mm[:, None] / pitch * distance
-        return self.source_mm[:, None] + ahead[:, None] * np.cos(angle) + sideways * np.sin(angle)
+        return pivot[:, None] + ahead[:, None] * np.cos(angle) + sideways * np.sin(angle)
 
     @property
     def upright(self) -> bool:
@@ -138,6 +141,14 @@ class Geometry:
         else:
             level = (self.cells(rows=np.zeros(1))[:, 0] - self.source_mm[:, None])[..., :2]
         return level / np.linalg.norm(level, axis=-1, keepdims=True)
+
+    def subset(self, views: np.ndarray) -> Geometry:
+        """Some of the views, by index or by slice; the orbit keeps their angles and table positions."""
+        orbit = self.orbit
+        if orbit is not None:
+            orbit = replace(orbit, angle=orbit.angle[views], table_mm=orbit.table_mm[views])
+        vectors = {name: getattr(self, name)[views] for name in ("source_mm", "centre_mm", "along_mm", "up_mm")}
+        return replace(self, **vectors, orbit=orbit)
 
     # What follows is of circles and helices.
 
