@@ -1,4 +1,4 @@
-"""Filtered backprojection of a circle: curved, flat and parallel detectors, whole turns and arcs; `helical` does the rest.
+"""Filtered backprojection of a circle or arc with curved, flat or parallel detectors; `helical` does the rest.
 
 Feldkamp, Davis and Kress, J. Opt. Soc. Am. A 1 (1984) 612, doi:10.1364/JOSAA.1.000612, for flat detectors; for curved
 ones as in Kak and Slaney, Principles of Computerized Tomographic Imaging (1988), section 3.4.1, with the cosine of the

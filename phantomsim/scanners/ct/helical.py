@@ -25,8 +25,8 @@ from phantomsim.scanners.ct.rebin import half_turns, rebinned
 FULL = 0.6  # share of the detector's half height in which a voxel has weight 1; Stierstorfer's Q
 FAINT = 1e-6  # weight just beyond the detector: counts only where no half turn sees a voxel
 FAR = 1e6  # rows: how far the outermost rows go on
-LEVEL_MM, LEVEL_ROWS = 20.0, 1.2  # at most, between places along a line; and by which a slice moves on the detector
-SHIFT = 0.1  # rows, at most, by which the lines of a group differ from the one in their middle
+LEVEL_MM, LEVEL_ROWS = 20.0, 2.0  # at most, between places along a line; and by which a slice moves on the detector
+SHIFT = 0.25  # rows, at most (at the top, nearest to the source), between a line and the middle of its group
 BLOCK = 40  # slices at a time
 PART = 0.125  # of the collimation: thicker slices are made of parts, each weighted by itself
 
