@@ -17,12 +17,12 @@ from scipy.optimize import least_squares
 from phantomsim import materials
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.orbits import flat_panel, third_generation
-from phantomsim.scanners.ct.scatter import kernel
+from phantomsim.scanners.ct.scatter import coarse, kernel
 from phantomsim.scanners.ct.scatter.detected import scatter
 from phantomsim.scanners.ct.scatter.medium import Medium, medium
 
 DIAMETERS_MM = (100.0, 160.0, 200.0, 250.0, 320.0, 400.0)
-HISTORIES = 200_000
+HISTORIES = 400_000
 VOXEL_MM = 5.0
 
 
@@ -33,19 +33,24 @@ def cylinder(diameter_mm: float) -> Medium:
     return medium(label, 1.0, (VOXEL_MM,) * 3, (0.0, 0.0, 0.0), ["air", "water"])
 
 
+def fine(geometry: Geometry) -> Geometry:
+    """The same detector in small cells."""
+    rows = max(1, round(geometry.row_mm / 12))
+    along, up = geometry.along_mm / 3, geometry.up_mm / rows
+    cells = (geometry.columns * 3, rows, geometry.detector)
+    return Geometry(geometry.source_mm, geometry.centre_mm, along, up, *cells, orbit=geometry.orbit)
+
+
 def log_primary(geometry: Geometry, diameter_mm: float, kVp: float) -> np.ndarray:
-    """-ln(primary over air) [view, row, column], energies as signal, 8 points a cell."""
-    fine = (np.arange(8) - 3.5) / 8
-    columns = (geometry.columns_from_centre[:, None] + fine).ravel()
-    way = geometry.cells(columns=columns)[0] - geometry.source_mm[0]
+    """-ln(primary over air) [view, row, column], energies as signal."""
+    way = geometry.cells()[0] - geometry.source_mm[0]
     level = np.linalg.norm(way[..., :2], axis=-1)
     apart = geometry.radius_mm * np.abs(way[..., 0]) / level
     chord = 2 * np.sqrt(np.maximum((diameter_mm / 2) ** 2 - apart**2, 0)) * np.linalg.norm(way, axis=-1) / level
     beam = materials.spectrum(kVp, {"al_mm": 6.8})
     weight = beam.photons_per_mAs_per_mm2_at_1m * beam.energy_keV
     mu = materials.attenuation_matrix(["water"], beam.energy_keV)[0]
-    passed = np.exp(-mu * chord[..., None]) @ (weight / weight.sum())
-    return -np.log(passed.reshape(geometry.rows, geometry.columns, 8).mean(-1))[None]
+    return -np.log(np.exp(-mu * chord[..., None]) @ (weight / weight.sum()))[None]
 
 
 def cases() -> list[tuple[str, Geometry, float, float]]:
@@ -57,44 +62,41 @@ def cases() -> list[tuple[str, Geometry, float, float]]:
     return found + [("panel", panel, d, 120.0) for d in (160.0, 250.0, 320.0)]
 
 
-def main() -> None:
-    """Simulate, fit, print."""
-    data = []
+def simulate() -> list[np.ndarray]:
+    """Scatter over air of every case [column], made symmetric."""
+    found = []
     for i, (name, geometry, diameter, kVp) in enumerate(cases()):
         beam = materials.spectrum(kVp, {"al_mm": 6.8})
-        found = scatter(jax.random.key(i), cylinder(diameter), geometry, beam, beam.energy_keV, HISTORIES)
-        truth = found.total[0, 0, 0]
-        data.append(
-            (
-                kernel.spread(geometry),
-                jnp.asarray(log_primary(geometry, diameter, kVp), jnp.float32),
-                0.5 * (truth + truth[::-1]),
-            )
-        )
-        print(
-            name,
-            diameter,
-            kVp,
-            "SPR",
-            data[-1][2][16] / np.exp(-float(data[-1][1][0, 0, 16])),
-            flush=True,
-            file=sys.stderr,
-        )
+        key = jax.random.key(i)
+        row = scatter(key, cylinder(diameter), geometry, beam, beam.energy_keV, HISTORIES).total[0, 0, 0]
+        found.append(0.5 * (row + row[::-1]))
+        print(name, diameter, kVp, "done", flush=True, file=sys.stderr)
+    return found
+
+
+def fit(truth: list[np.ndarray]) -> None:
+    """Least squares of the logarithm; prints the numbers and what is left."""
+    made = [fine(geometry) for _, geometry, _, _ in cases()]
+    spreads = [kernel.spread(g) for g in made]
+    logs = [jnp.asarray(log_primary(g, c[2], c[3]), jnp.float32) for g, c in zip(made, cases())]
+
+    def model(numbers: np.ndarray) -> kernel.Kernel:
+        parts = numbers.reshape(2, 5)
+        return kernel.Part(*np.exp(parts[0, :4]), parts[0, 4]), kernel.Part(*np.exp(parts[1, :4]), parts[1, 4])
 
     def misfit(numbers: np.ndarray) -> np.ndarray:
-        model = kernel.Kernel(*np.exp(numbers[:5]), numbers[5])
-        parts = [np.asarray(kernel.estimate(p, s, None, model))[0, 0] / t - 1 for s, p, t in data]
-        return np.concatenate(parts)
+        found = [np.asarray(kernel.estimate(p, s, None, model(numbers)))[0] for p, s in zip(logs, spreads)]
+        return np.concatenate([np.log(coarse.average(f, 1, 32)[0] / t) for f, t in zip(found, truth)])
 
-    start = np.append(np.log(kernel.WATER[:5]), kernel.WATER[5])
-    bounds = ([-np.inf] * 5 + [0.0], [np.inf] * 5 + [1.0])
-    solution = least_squares(misfit, start, bounds=bounds, diff_step=1e-3)
-    print("Kernel(" + ", ".join(f"{v:.4g}" for v in (*np.exp(solution.x[:5]), solution.x[5])) + ")")
-    left = misfit(solution.x).reshape(len(data), -1)
+    start = np.concatenate([np.append(np.log(part[:4]), part[4]) for part in kernel.WATER])
+    solution = least_squares(misfit, start, diff_step=1e-2, max_nfev=40)
+    for part in model(solution.x):
+        print("Part(" + ", ".join(f"{v:.4g}" for v in part) + ")")
+    left = misfit(solution.x).reshape(len(truth), -1)
     print(f"relative misfit: rms {left.std():.3f}, in the middle {left[:, 15:17].std():.3f}")
     for (name, _, diameter, kVp), row in zip(cases(), left):
         print(name, diameter, kVp, np.round(row[[0, 4, 8, 12, 16]], 2))
 
 
 if __name__ == "__main__":
-    main()
+    fit(simulate())

@@ -83,10 +83,10 @@ def _batch(
 
 
 def samples(medium: Medium) -> int:
-    """Samples of a ray to the detector: about one a voxel for rays from the middle."""
+    """Samples of a ray to the detector: about one in one and a half voxels for rays from the middle."""
     shape, pitch = np.array(medium.label.shape[::-1]), np.asarray(medium.spacing_mm)
     half = 0.5 * float(np.linalg.norm((shape * pitch)[:2]))
-    return int(np.clip(16 * np.ceil(half / float(pitch[:2].min()) / 16), 16, 128))
+    return int(np.clip(16 * np.ceil(half / float(pitch[:2].min()) / 24), 16, 128))
 
 
 def _collect(batch: np.ndarray, air: np.ndarray) -> Scatter:

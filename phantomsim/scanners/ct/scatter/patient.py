@@ -74,7 +74,7 @@ def patient_scatter(
     response: np.typing.ArrayLike,
     filters: Sequence[str] = (),
     filter_paths_mm: np.typing.ArrayLike | None = None,
-    histories: int = 1_000_000,
+    histories: int = 400_000,
     views: int = 24,
     rows: int = 4,
     columns: int = 32,
