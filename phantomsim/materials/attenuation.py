@@ -82,8 +82,11 @@ def mass_attenuation(
     if energy.size and not (energy.min() >= LOW_KEV and energy.max() <= HIGH_KEV):
         raise TissueError(f"energies must lie from {LOW_KEV:g} to {HIGH_KEV:g} keV; got {energy.min()}..{energy.max()}")
     if process == "transfer":
-        incoherent = mass_attenuation(composition, energy, "incoherent")
-        return mass_attenuation(composition, energy, "photoelectric") + incoherent * recoil_fraction(energy)
+        # The binding of electrons takes away scatter by small angles, which gives them next to nothing: what they get
+        # is that of free ones (Klein-Nishina), whose number shows at high energy.
+        free = mass_attenuation(composition, [HIGH_KEV], "incoherent")[0] / klein_nishina(np.array([HIGH_KEV]))[0]
+        gained = free * klein_nishina(energy) * recoil_fraction(energy)
+        return mass_attenuation(composition, energy, "photoelectric") + gained
     total = np.zeros_like(energy)
     for symbol, fraction in composition.items():
         for part in INTERACTIONS if process == "total" else (process,):
@@ -91,12 +94,22 @@ def mass_attenuation(
     return total
 
 
+def klein_nishina(energy_keV: np.ndarray) -> np.ndarray:
+    """Cross section of scatter by a free electron, over pi times the square of its classical radius [N]."""
+    return _klein_nishina(energy_keV)[1].sum(-1)
+
+
 def recoil_fraction(energy_keV: np.ndarray) -> np.ndarray:
-    """Mean share of a photon's energy that incoherent scatter gives to the electron (Klein and Nishina 1929) [N]."""
+    """Mean share of a photon's energy that scatter by a free electron gives to it [N]."""
+    kept, section = _klein_nishina(energy_keV)
+    return ((1 - kept) * section).sum(-1) / section.sum(-1)
+
+
+def _klein_nishina(energy_keV: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of energy that the photon keeps, and weight, for directions (Klein and Nishina 1929) [N, direction]."""
     cosine, weight = np.polynomial.legendre.leggauss(64)
     kept = 1 / (1 + np.asarray(energy_keV, float)[..., None] / ELECTRON_KEV * (1 - cosine))
-    section = weight * kept**2 * (kept + 1 / kept - 1 + cosine**2)
-    return ((1 - kept) * section).sum(-1) / section.sum(-1)
+    return kept, weight * kept**2 * (kept + 1 / kept - 1 + cosine**2)
 
 
 def attenuation_matrix(names: Sequence[str | Tissue], energy_keV: np.typing.ArrayLike) -> np.ndarray:

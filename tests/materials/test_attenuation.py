@@ -5,7 +5,7 @@ import pytest
 
 from phantomsim.errors import TissueError
 from phantomsim.materials import attenuation_matrix, decompose, mass_attenuation, mixture, table
-from phantomsim.materials.attenuation import SYMBOLS, recoil_fraction
+from phantomsim.materials.attenuation import SYMBOLS, klein_nishina, recoil_fraction
 
 BODY = ("H", "C", "N", "O", "Na", "Mg", "P", "S", "Cl", "K", "Ca", "Fe", "I")
 
@@ -38,7 +38,13 @@ def test_air_kerma_factor_meets_nist_where_radiation_losses_are_small() -> None:
     """mu_en / rho of dry air, NIST table 4."""
     nist = {20: 0.5389, 30: 0.1537, 40: 0.06833, 60: 0.03041, 80: 0.02407, 100: 0.02325, 150: 0.02496}
     ours = mass_attenuation(table()["air"].composition, list(nist), "transfer")
-    assert ours == pytest.approx(np.array(list(nist.values())), rel=0.015)
+    assert ours == pytest.approx(np.array(list(nist.values())), rel=0.006)
+
+
+def test_klein_nishina_meets_thomson_at_low_energy() -> None:
+    """8 pi / 3 r^2 (1 - 2 k) for k = E / mc^2 -> 0; here over pi r^2."""
+    energy = np.array([0.01, 0.1])
+    assert klein_nishina(energy) == pytest.approx(8 / 3 * (1 - 2 * energy / 510.99895), rel=1e-6)
 
 
 def test_recoil_fraction_follows_the_low_energy_limit() -> None:
