@@ -157,15 +157,22 @@ def test_predicted_noise_is_the_closed_form():
     assert law.quantum == pytest.approx(expected, rel=0.02)
 
 
-def test_predicted_noise_is_what_scans_have(scanner, protocol, cylinder):
-    scan = scanner.build(protocol)
-    expected = scan.expected(cylinder, (0.0, 0.0, 0.0))
-    air, air_variance = (np.asarray(a, np.float32) for a in scan._air_keV())
-    pixels = solve.middle_pixels(scan.geometry, air, scan._polynomial("water"), scan.beam.photon_keV)
-    law = solve.noise_law(pixels, expected.mean * air, expected.variance * air_variance, 100.0**2, protocol.mAs)
-    draws = [pixels(scan.acquire(expected, jax.random.key(k)).arrays["counts"]) for k in range(40)]
-    noise = np.asarray(draws) - np.asarray(pixels(expected.mean * air))
-    assert noise.std() == pytest.approx(law.sd_HU(protocol.mAs), rel=0.04)
+@pytest.mark.parametrize(("photons", "electronic"), [(3e4, 0.0), (2e4, 30.0)])
+def test_predicted_noise_is_what_poisson_readings_have(photons, electronic):
+    """Behind an ellipse of water, whose opacity changes fourfold with the view."""
+    geometry = orbits.third_generation(541.0, 949.0, 240, 200, 2, 3.2, 3.0, 0.25)
+    fan = geometry.angles[:, None] + geometry.fan
+    offset = 541 * np.sin(geometry.fan)
+    a, b = 100.0, 65.0
+    across = (a * np.cos(fan)) ** 2 + (b * np.sin(fan)) ** 2
+    paths = 2 * a * b * np.sqrt(np.maximum(across - offset**2, 0)) / across
+    mean = photons * np.exp(-0.02 * np.broadcast_to(paths[:, None], geometry.shape)).astype(np.float32)
+    pixels = solve.middle_pixels(lambda r: -jnp.log(r / photons) / 0.02, geometry)
+    law = solve.noise_law(pixels, jnp.asarray(mean), mean, electronic**2, 5.0)
+    rng = np.random.default_rng(3)
+    draws = [rng.poisson(mean) + rng.normal(0, electronic, mean.shape) for _ in range(30)]
+    noise = np.asarray([pixels(jnp.asarray(d, jnp.float32)) for d in draws]) - np.asarray(pixels(jnp.asarray(mean)))
+    assert noise.std() == pytest.approx(law.sd_HU(5.0), rel=0.04)
 
 
 def test_chambers_without_phantom_read_the_beams_air_kerma(scanner):

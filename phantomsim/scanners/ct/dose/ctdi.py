@@ -2,7 +2,9 @@
 
 IEC 60601-2-44: one axial turn around a PMMA cylinder of 16 cm ("head") or 32 cm ("body"), 15 cm long; CTDI100 is the
 air kerma in a chamber 100 mm long, times its length, over the nominal collimation; the chamber lies in the middle or
-with its axis 10 mm below the surface; weighted CTDI = middle / 3 + 2 edge / 3.
+with its axis 10 mm below the surface; weighted CTDI = middle / 3 + 2 edge / 3. For collimations above 40 mm, which the
+chamber does not hold, it is that of a 20 mm beam times the ratio of the two beams' CTDI free in air (Amendment 1,
+2012), which is 1 here, where the kerma of a beam does not depend on its height.
 
 Photons are transported through the phantom (`phantomsim.scanners.ct.scatter`), and what is scored is the air kerma
 that a cavity too small to disturb them would show. Because the source goes round, the edge is scored in the whole ring
@@ -24,7 +26,7 @@ from phantomsim.errors import ScannerError
 from phantomsim.scanners.ct import bowtie as bowties
 from phantomsim.scanners.ct import heel
 from phantomsim.scanners.ct.geometry import Geometry
-from phantomsim.scanners.ct.orbits import third_generation
+from phantomsim.scanners.ct.orbits import flat_panel, third_generation
 from phantomsim.scanners.ct.rays import rays
 from phantomsim.scanners.ct.scatter.medium import Medium, medium
 from phantomsim.scanners.ct.scatter.montecarlo import deposit
@@ -33,6 +35,7 @@ from phantomsim.scanners.ct.spec import CTProtocol, CTScanner
 
 DIAMETER_MM = {"head": 160.0, "body": 320.0}
 LENGTH_MM, CHAMBER_MM, DEPTH_MM = 150.0, 100.0, 10.0
+WIDEST_MM, REFERENCE_MM = 40.5, 20.0  # IEC 60601-2-44; the first with room for rounding
 CHAMBER_RADIUS_MM = {"middle": 10.0, "edge": 5.0}
 PIXEL_MM, SLAB_MM, FINE = 2.5, 5.0, 5
 VIEWS, COLUMNS, ROWS = 360, 64, 4  # of the turn, and steps of the bowtie across the fan and of the heel effect
@@ -121,7 +124,8 @@ def simulate(
     if phantom not in DIAMETER_MM:
         raise ScannerError(f'no CTDI phantom "{phantom}"; there are {", ".join(DIAMETER_MM)}')
     full = scanner.rows * scanner.row_mm * scanner.source_to_isocentre_mm / scanner.source_to_detector_mm
-    turn = _turn(scanner, collimation_mm or full)
+    wide = collimation_mm or full
+    turn = _turn(scanner, wide if wide <= WIDEST_MM else REFERENCE_MM)
     passed = {**scanner.filtration}
     for name, thickness in (more_filtration or {}).items():
         passed[name] = passed.get(name, 0.0) + thickness
@@ -147,7 +151,8 @@ def _filters(
 def _turn(scanner: CTScanner, collimation_mm: float) -> Geometry:
     """A turn of few cells, over the whole fan and the collimation."""
     magnification = scanner.source_to_detector_mm / scanner.source_to_isocentre_mm
-    return third_generation(
+    make = flat_panel if scanner.shape == "flat" else third_generation
+    return make(
         scanner.source_to_isocentre_mm,
         scanner.source_to_detector_mm,
         VIEWS,

@@ -4,7 +4,8 @@ CTDIvol and SSDE are proportional to mAs. Noise is predicted by propagating the 
 reconstruction, linearised at the noise-free readings: for filtered backprojection that is the sum over views of the
 variance of the rays through the pixel times the kernel's noise gain, with nothing left out (interpolation, fan weights,
 redundancy of a helix, beam hardening). Quantum variance goes as 1 / mAs and electronic variance as 1 / mAs^2, so
-one propagation gives the noise at every mAs.
+one propagation gives the noise at every mAs. The logarithm is taken to be straight over a reading's noise: behind so
+much tissue that this is above a third of the reading, real noise is more.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.errors import ScannerError
-from phantomsim.scanners.ct import correct, fdk
+from phantomsim.scanners.ct import fdk
 from phantomsim.scanners.ct.dose.report import table_factor
 from phantomsim.scanners.ct.dose.size import ssde_factor
 from phantomsim.scanners.ct.geometry import Geometry
@@ -80,28 +81,24 @@ def noise_law(
 
 
 def middle_pixels(
+    water_paths: Callable[[jax.Array], jax.Array],
     geometry: Geometry,
-    air: jax.Array,
-    polynomial: np.ndarray,
-    floor: float,
     centre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Callable[[jax.Array], jax.Array]:
     """Readings -> a few pixels of a slice through the middle [HU], as `CTProtocol.noise_HU` is stated.
 
-    Example: `noise_law(middle_pixels(geometry, air, polynomial, floor), mean * air, variance * air_variance,
-    electronic**2, mAs).mAs(8.0)`.
+    Example: `noise_law(middle_pixels(paths, geometry), mean, variance, electronic**2, mAs).mAs(8.0)`, where
+    `paths = lambda readings: water.water_paths(correct.line_integrals(readings, air, floor), correction)`.
 
     Args:
+        water_paths: readings -> paths of water [view, row, column] [mm], differentiable.
         geometry: of the scan.
-        air: readings in air, broadcast against the readings [row, column].
-        polynomial: see `correct.water_polynomial`. floor: see `correct.line_integrals`.
         centre_mm: (x, y, z) of the middle from the isocentre [mm].
     """
 
     def pixels(readings: jax.Array) -> jax.Array:
-        paths = correct.water_paths(correct.line_integrals(readings, air, floor), polynomial)
-        image = fdk.reconstruct(paths, geometry, KERNEL, (1, SIDE, SIDE), (SLICE_MM, STEP_MM, STEP_MM), centre_mm)
-        return 1000 * (image - 1)
+        shape, spacing = (1, SIDE, SIDE), (SLICE_MM, STEP_MM, STEP_MM)
+        return 1000 * (fdk.reconstruct(water_paths(readings), geometry, KERNEL, shape, spacing, centre_mm) - 1)
 
     return pixels
 
