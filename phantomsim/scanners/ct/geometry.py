@@ -148,7 +148,8 @@ class Geometry:
         if orbit is not None:
             orbit = replace(orbit, angle=orbit.angle[views], table_mm=orbit.table_mm[views])
         vectors = {name: getattr(self, name)[views] for name in ("source_mm", "centre_mm", "along_mm", "up_mm")}
-        return replace(self, **vectors, orbit=orbit)
+        pivot = None if self.pivot_mm is None else self.pivot_mm[views]
+        return replace(self, **vectors, orbit=orbit, pivot_mm=pivot)
 
     # What follows is of circles and helices.
 

@@ -178,7 +178,7 @@ def _few(uniform: jax.Array, moments: jax.Array, counter: Counter, dead: jax.Arr
     drawn = jax.lax.map(lambda one: draw.counts(*one), (uniform, kinds))  # each kind stops when its own are drawn
     counts, own, *crossing = jnp.split(drawn, [bins, bins + len(i), bins + len(i) + bins**2])
     counts += jnp.stack(
-        [_total(own[k] * ((i[k] == bin) + (j[k] == bin)) for k in range(len(i))) for bin in range(bins)]
+        [_total(own[k] * (int(i[k] == bin) + int(j[k] == bin)) for k in range(len(i))) for bin in range(bins)]
     )
     for part, axis in zip(crossing, (-1, -2)):
         both = part.reshape(bins, bins, *mean.shape[1:])

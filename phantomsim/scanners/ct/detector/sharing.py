@@ -28,7 +28,7 @@ WIDTH = 2 * REACH + 1
 SOBOL = 11  # 2^11 points: 0.3 % of a bin's counts
 LEAST_CLOUD_MM = 1e-6
 EDGE_SIGMAS = 4.0  # clouds that are further from a border are not shared
-NEAR, FAR = 24, 2  # Gauss-Legendre points close to a border and away from it
+NEAR, FAR = 48, 2  # Gauss-Legendre points close to a border and away from it
 
 
 class Events(NamedTuple):
