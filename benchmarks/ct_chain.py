@@ -21,7 +21,7 @@ from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct.spec import CTReconstruction, CTScanner
 
-TISSUES = ("air", "bone-cortical", "brain-grey")
+TISSUES = ("air", "bone-cortical", "brain")
 
 
 def head(voxel_mm: float) -> Phantom:
@@ -42,7 +42,7 @@ def main() -> None:
     small = options.parse_args().small
     scanner = spec.read("ct-64", CTScanner)
     fine = scanner.protocol("head-fine").model_copy(
-        update={"rows": 64, "views": 125 if small else 1000, "binned_columns": 8 if small else 1, "field_mm": 499.0}
+        update={"rows": 64, "views": 125 if small else 1000, "binned_columns": 8 if small else 1, "field_mm": 498.0}
     )
     protocol = fine.model_copy(update={"footprint": "point"})
     wanted = CTReconstruction(

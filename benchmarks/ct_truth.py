@@ -1,8 +1,8 @@
 """The same work for every program: geometries, phantoms on voxels, and their line integrals in closed form.
 
 Needs numpy alone, so that peers can use it from their own environments. Frame and angles are those of
-`phantomsim.scanners.ct.geometry`: source at R (-sin b, cos b, 0), columns along (cos b, sin b, 0), rows along z. Lengths
-are in mm.
+`phantomsim.scanners.ct.geometry`: source at R (-sin b, cos b, 0), columns along (cos b, sin b, 0), rows along z.
+Lengths are in mm.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""ASTRA's CPU projectors, which are of 2D: by line and by strip. Needs numpy and astra-toolbox (GPL: its own environment)."""
+"""ASTRA's CPU projectors, which are of 2D: by line and by strip.
+
+Needs numpy and astra-toolbox, which is under the GPL: in an environment of its own.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,36 @@ if not case.planar:
 _, ny, nx = case.shape
 half_y, half_x = ny * case.spacing[1] / 2, nx * case.spacing[2] / 2
 window = astra.create_vol_geom(ny, nx, -half_x, half_x, -half_y, half_y)
-# Geometries by angle have the source at R (sin a, -cos a) and columns along (cos a, sin a): a = b + pi, columns reversed.
+# By angle the source is at R (sin a, -cos a) and columns run along (cos a, sin a): a = b + pi, columns reversed.
 beam = astra.create_proj_geom(
     "fanflat", case.column, case.columns, case.angles + np.pi, case.radius, case.distance - case.radius
 )
 image, sinogram = astra.data2d.create("-vol", window), astra.data2d.create("-sino", beam)
 
-for kind, model in (("line_fanflat", "point"), ("strip_fanflat", "cell")):
-    projector = astra.create_projector(kind, beam, window)
-    work = {}
-    for name, target in (("FP", "VolumeDataId"), ("BP", "ReconstructionDataId")):
-        setup = astra.astra_dict(name) | {"ProjectorId": projector, "ProjectionDataId": sinogram, target: image}
-        work[name] = astra.algorithm.create(setup)
+
+def algorithm(name: str, projector: int) -> int:
+    """ "FP" or "BP" between the image and the sinogram."""
+    target = {"FP": "VolumeDataId", "BP": "ReconstructionDataId"}[name]
+    setup = {"ProjectorId": projector, "ProjectionDataId": sinogram, target: image}
+    return astra.algorithm.create(astra.astra_dict(name) | setup)
+
+
+def compare(kind: str, model: str) -> None:
+    """Forward with its misfit, and adjoint."""
+    projector = astra.create_projector(f"{kind}_fanflat", beam, window)
+    there, back = algorithm("FP", projector), algorithm("BP", projector)
 
     def forward(volume: np.ndarray) -> np.ndarray:
         astra.data2d.store(image, np.ascontiguousarray(volume[0, ::-1]))
-        astra.algorithm.run(work["FP"])
+        astra.algorithm.run(there)
         return astra.data2d.get(sinogram)[:, None, ::-1]
 
     found = ct_truth.accuracy(forward, case, ("point", "cell"))
-    for name, task in (("FP", "forward"), ("BP", "adjoint")):
-        times = ct_truth.timed(lambda name=name: astra.algorithm.run(work[name]), repeat)
-        ct_truth.report(f"astra {kind.split('_')[0]}", case, task, model, times, **(found if name == "FP" else {}))
+    times = ct_truth.timed(lambda: astra.algorithm.run(there), repeat)
+    ct_truth.report(f"astra {kind}", case, "forward", model, times, **found)
+    times = ct_truth.timed(lambda: astra.algorithm.run(back), repeat)
+    ct_truth.report(f"astra {kind}", case, "adjoint", model, times)
+
+
+compare("line", "point")
+compare("strip", "cell")
