@@ -1,21 +1,13 @@
-"""Line integrals through a voxel volume: Joseph's method in the plane, whole cells along z.
+"""Line integrals through voxel volumes and their adjoint, for every geometry.
 
-Joseph, IEEE Trans. Med. Imaging 1 (1982) 192, doi:10.1109/TMI.1982.4307572: step through the slabs of
-the axis that the ray is most parallel to; in each, interpolate linearly between the two nearest voxels.
-Here that is done in the (x, y) plane. All rows of one detector column lie above one horizontal line, so one
-interpolation serves them all. Along z a detector cell averages over its full height: voxels are boxes, the cell is a
-box, both seen from the source. Which voxels lie in which row depends on the distance from the source alone, so a
-block of slabs is first turned from voxels into rows, once per level of distance (a small matrix product), and a line
-takes whole stacks of rows from the level that is nearest. Levels are so close that no edge of a row is wrong by
-more than `SHIFT` rows, and then alternately up and down.
-
-Several basis materials travel side by side in the fastest dimension.
+`Projector` finds where rays meet voxels once, on the host; `line_integrals` is the one-call form. How it is done, and
+the papers, are in `phantomsim.scanners.ct.joseph`.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from typing import NamedTuple
+import math
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -23,174 +15,131 @@ import numpy as np
 
 from phantomsim.errors import GridError, ScannerError
 from phantomsim.scanners.ct.geometry import Geometry
+from phantomsim.scanners.ct.joseph import levels, upright
+from phantomsim.scanners.ct.joseph.lines import Box, check, fan
 
-SHIFT = 0.1  # largest error of the height of a row's edge, in rows
-BLOCK = 16  # slabs at a time: their stacks of rows stay in the third-level cache
-CHUNK = 1024  # lines at a time: sums of one chunk stay in the second-level cache
-
-
-class Lines(NamedTuple):
-    """Horizontal lines that cross slabs i = 0 .. n - 1 of one axis; each field [line], float32.
-
-    In slab i the line is at voxel `start + step * i` of the other axis, at horizontal distance
-    `reach + stride * i` [mm] from its source.
-    """
-
-    start: jax.Array | np.ndarray
-    step: jax.Array | np.ndarray
-    reach: jax.Array | np.ndarray
-    stride: jax.Array | np.ndarray
-
-
-class Plan(NamedTuple):
-    """Lines split by the axis that they follow, x then y, and the place of each (view, column) among them."""
-
-    along_x: Lines
-    along_y: Lines
-    order: np.ndarray
-
-
-def plan(
-    rays: Geometry, shape: tuple[int, ...], spacing_mm: tuple[float, float, float], centre_mm: np.typing.ArrayLike
-) -> Plan:
-    """Sort the columns of all views by their main direction (host side).
-
-    Args:
-        rays: source and detector points [mm from the isocentre].
-        shape: last three: voxels along z, y, x.
-        spacing_mm: voxel pitch along z, y, x [mm].
-        centre_mm: (x, y, z) of the volume's middle from the isocentre [mm].
-    """
-    views, _, columns = rays.shape
-    source = np.repeat(rays.source_mm, columns, 0)
-    u = rays.directions.reshape(-1, 2)
-    first = np.asarray(centre_mm, float) - 0.5 * (np.asarray(shape[:-4:-1]) - 1) * np.asarray(spacing_mm[::-1])
-    mainly_x = np.abs(u[:, 0]) >= np.abs(u[:, 1])
-    lines, order = [], np.empty(views * columns, np.int32)
-    done = 0
-    for axis, chosen in ((0, mainly_x), (1, ~mainly_x)):
-        (index,) = np.nonzero(chosen)
-        lines.append(_lines(axis, source[index], u[index], first, spacing_mm[::-1]))
-        order[index] = done + np.arange(len(index))
-        done += len(lines[-1].start)
-    return Plan(lines[0], lines[1], order)
-
-
-def _lines(axis: int, source: np.ndarray, u: np.ndarray, first: np.ndarray, pitch: tuple) -> Lines:
-    """Lines that follow one axis, their number padded with copies of the last to a multiple of CHUNK."""
-    other = 1 - axis
-    tangent = u[:, other] / u[:, axis]
-    stride = pitch[axis] / u[:, axis]
-    reach = (first[axis] - source[:, axis]) / u[:, axis]
-    step = tangent * pitch[axis] / pitch[other]
-    start = (source[:, other] + (first[axis] - source[:, axis]) * tangent - first[other]) / pitch[other]
-    fields = np.stack([start, step, reach, stride]).astype(np.float32)
-    return Lines(*np.pad(fields, ((0, 0), (0, -fields.shape[1] % CHUNK)), mode="edge"))
+Footprint = Literal["cell", "point"]
+SHIFT = 0.5  # voxels along z that a ray may climb or fall within half a group of slabs; see `joseph.march`
 
 
 def line_integrals(
     volumes: jax.Array,
     spacing_mm: tuple[float, float, float],
     centre_mm: np.typing.ArrayLike,
-    rays: Geometry,
-    shift: float = SHIFT,
+    geometry: Geometry,
+    footprint: Footprint = "cell",
 ) -> jax.Array:
-    """Integrate K volumes along every ray.
+    """Integrate K volumes along every ray; `Projector` when one geometry is used again and again.
+
+    Axial scans of few rows take a way of their own where that is quicker (`joseph.levels`); it can be differentiated,
+    but an adjoint of equal speed has `Projector` alone.
 
     Args:
         volumes: float32 [K, z, y, x], for instance attenuation [1/mm] or volume fractions [1].
         spacing_mm: voxel pitch along z, y, x [mm].
         centre_mm: (x, y, z) of the volume's middle from the isocentre [mm].
-        rays: source and detector points [mm].
-        shift: largest error of the height of a row's edge, in rows.
+        geometry: of the scan.
+        footprint: "cell": mean over each detector cell; "point": the ray to its middle.
     Returns:
         float32 [K, view, row, column]: integrals in mm x the unit of `volumes`; zero where a ray misses.
     Raises:
         GridError: volumes is not [K, z, y, x].
-        ScannerError: the source moves along z.
+        ScannerError: the focal spot lies inside the volume.
     """
+    volumes = jnp.asarray(volumes, jnp.float32)
     if volumes.ndim != 4:
         raise GridError(f"volumes have shape {volumes.shape}; line_integrals needs [K, z, y, x]")
-    lines = plan(rays, volumes.shape, spacing_mm, centre_mm)
-    levels = _levels(rays, volumes.shape, spacing_mm, centre_mm, shift)
-    heights = rays.source_mm[0, 2] + levels[:, None] * rays.row_edges
-    z = (np.arange(volumes.shape[1] + 1) - volumes.shape[1] / 2) * spacing_mm[0] + np.asarray(centre_mm)[2]
-    weights = np.stack([rows_of_voxels(z, edges) for edges in heights]).astype(np.float32)
-    slant = np.sqrt(1 + rays.row_slopes**2).astype(np.float32)
-    step = levels[1] - levels[0]
-    level = np.array([1 / step, 0.5 - levels[0] / step], np.float32)
-    return _integrate(jnp.asarray(volumes, jnp.float32), lines, weights, level, slant, rays.shape)
+    box = _box(volumes.shape[1:], spacing_mm, centre_mm)
+    if footprint == "cell" and _few_rows(geometry, box, len(volumes)):
+        check(geometry, box)
+        data, forms = levels.tables(fan(geometry), geometry, box)
+        return levels.integrate(volumes, data, np.float32(box.pitch[2]), forms, geometry.shape)
+    return Projector(geometry, volumes.shape[1:], spacing_mm, centre_mm, footprint, count=len(volumes)).forward(volumes)
 
 
-def rows_of_voxels(z_mm: np.ndarray, edges_mm: np.ndarray) -> np.ndarray:
-    """Share of each voxel in each row: edges of voxels [z + 1] and of rows [row + 1] -> [z, row]."""
-    overlap = np.minimum(z_mm[1:, None], edges_mm[1:]) - np.maximum(z_mm[:-1, None], edges_mm[:-1])
-    return np.maximum(overlap, 0) / np.diff(edges_mm)
+def _few_rows(geometry: Geometry, box: Box, count: int) -> bool:
+    """Whether the march by levels is possible and cheaper, by its parts' costs in ns (measured on two cores)."""
+    if not levels.possible(geometry):
+        return False
+    steps = geometry.views * geometry.columns * float(np.mean(box.count[:2]))
+    height = int(box.count[2])
+    products = math.prod(box.count) * count * geometry.rows * len(levels.distances(geometry, box)) * 2
+    by_levels = steps * 0.16 * max(32, count * geometry.rows) + 0.05 * products
+    by_rows = steps * count * (0.19 * height + 0.5 * geometry.rows)
+    return by_levels < by_rows
 
 
-def _levels(
-    rays: Geometry,
-    shape: tuple[int, ...],
-    spacing_mm: tuple[float, float, float],
-    centre_mm: np.typing.ArrayLike,
-    shift: float,
-) -> np.ndarray:
-    """Distances from the source at which rows are worked out, over all that the volume takes up [mm]."""
-    if np.ptp(rays.source_mm[:, 2]) > 0:
-        raise ScannerError("line_integrals needs a source that stays at one z: an axial scan")
-    radius = float(np.linalg.norm(rays.source_mm[0, :2]))
-    half = 0.5 * np.hypot(shape[-1] * spacing_mm[2], shape[-2] * spacing_mm[1])
-    reach = min(half + float(np.linalg.norm(np.asarray(centre_mm)[:2])), 0.95 * radius)
-    row = float(np.min(np.diff(rays.row_edges))) * radius
-    spacing = 2 * shift * row / float(np.max(np.abs(rays.row_edges)))
-    return radius + np.linspace(-reach, reach, 2 + int(2 * reach / spacing))
+def _box(shape: tuple[int, ...], spacing_mm: np.typing.ArrayLike, centre_mm: np.typing.ArrayLike) -> Box:
+    """Checked. Raises GridError."""
+    spacing, centre = np.asarray(spacing_mm, float), np.asarray(centre_mm, float)
+    if len(shape) != 3 or min(shape) < 1:
+        raise GridError(f"the volume's shape is {tuple(shape)}; must be (z, y, x), each at least 1")
+    if spacing.shape != (3,) or not (np.isfinite(spacing).all() and (spacing > 0).all()):
+        raise GridError(f"spacing_mm is {spacing.tolist()}; must be three numbers above 0 (z, y, x)")
+    if centre.shape != (3,) or not np.isfinite(centre).all():
+        raise GridError(f"centre_mm is {centre.tolist()}; must be three finite numbers (x, y, z)")
+    return Box.of(tuple(shape), spacing, centre)
 
 
-@partial(jax.jit, static_argnames=("shape",))
-def _integrate(
-    volumes: jax.Array,
-    lines: Plan,
-    weights: jax.Array,
-    level: jax.Array,
-    slant: jax.Array,
-    shape: tuple[int, int, int],
-) -> jax.Array:
-    """Both directions, then back in the order of views; see `line_integrals`."""
-    count, views, rows, columns = volumes.shape[0], *shape
-    along_x = _march(volumes.transpose(3, 2, 0, 1), lines.along_x, weights, level)
-    along_y = _march(volumes.transpose(2, 3, 0, 1), lines.along_y, weights, level)
-    sums = jnp.concatenate([along_x, along_y])[lines.order].reshape(views, columns, count, rows)
-    return sums.transpose(2, 0, 3, 1) * slant[:, None]
+@jax.tree_util.register_pytree_node_class
+class Projector:
+    """Line integrals of one geometry through volumes of one shape, and their adjoint; a pytree.
 
+    `forward` and `adjoint` are each other's derivatives (exactly: the same weights, found from the other side), so that
+    they serve in `jax.grad`, `jit` and `scan`.
 
-def _march(volume: jax.Array, lines: Lines, weights: jax.Array, level: jax.Array) -> jax.Array:
-    """Integrals along lines that follow the first axis of `volume` [slab, across, K, z] -> [line, K x row]."""
-    slabs, across, count, heights = volume.shape
-    levels, _, rows = weights.shape
-    padded = jnp.pad(volume, ((0, -slabs % BLOCK), (1, 2), (0, 0), (0, 0)))
-    blocks = padded.reshape(-1, BLOCK, across + 3, count, heights)
-    index = jnp.arange(len(padded), dtype=jnp.float32).reshape(-1, BLOCK)
-    chunks = jax.tree.map(lambda a: a.reshape(-1, CHUNK), lines)
+    Args:
+        geometry: of the scan.
+        shape: voxels along z, y, x.
+        spacing_mm: voxel pitch along z, y, x [mm].
+        centre_mm: (x, y, z) of the volume's middle from the isocentre [mm].
+        footprint: "cell": voxels and cells are boxes, data are means over cells; "point": rays to their middles,
+            linear interpolation between voxels.
+        shift: how far, in voxels along z, a ray may be off the height at which its group of slabs is read; small for
+            the exact method of Joseph, at a cost.
+        count: volumes that will be projected together, for the choice of sizes only.
+    Raises:
+        GridError: shape, spacing or centre are no such thing.
+        ScannerError: the focal spot lies inside the volume.
+    """
 
-    def add_block(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        stacks = jnp.einsum("sakz,lzr->salkr", block[0], weights, precision="highest")
-        stacks = stacks.reshape(BLOCK, (across + 3) * levels, count * rows)
+    def __init__(
+        self,
+        geometry: Geometry,
+        shape: tuple[int, ...],
+        spacing_mm: np.typing.ArrayLike,
+        centre_mm: np.typing.ArrayLike = (0.0, 0.0, 0.0),
+        footprint: Footprint = "cell",
+        shift: float = SHIFT,
+        count: int = 1,
+    ) -> None:
+        if footprint not in ("cell", "point"):
+            raise ScannerError(f'footprint is "{footprint}"; must be "cell" or "point"')
+        box = _box(shape, spacing_mm, centre_mm)
+        check(geometry, box)
+        self.volume_shape, self.data_shape = tuple(int(n) for n in shape), geometry.shape
+        self.data, self.form = upright.plan(geometry, box, footprint == "cell", shift, count)
 
-        def chunk(data: tuple[Lines, jax.Array]) -> jax.Array:
-            line, before = data
+    def forward(self, volumes: jax.Array) -> jax.Array:
+        """Integrals [mm x unit] of volumes: float32 [K, z, y, x] -> [K, view, row, column]. Raises GridError."""
+        if volumes.ndim != 4 or volumes.shape[1:] != self.volume_shape:
+            raise GridError(f"volumes have shape {volumes.shape}; this projector needs [K, *{self.volume_shape}]")
+        return upright.forward(jnp.asarray(volumes, jnp.float32), self.data, self.form)
 
-            def add_slab(total: jax.Array, slab: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-                here = jnp.clip(line.start + line.step * slab[1] + 1, 0, across + 1)
-                low = here.astype(jnp.int32)
-                distance = (line.reach + line.stride * slab[1]) * level[0] + level[1]
-                at = low * levels + jnp.clip(distance.astype(jnp.int32), 0, levels - 1)
-                one, two = (slab[0].at[i].get(mode="promise_in_bounds") for i in (at, at + levels))
-                return total + one + (here - low)[:, None] * (two - one), None
+    def adjoint(self, data: jax.Array) -> jax.Array:
+        """Transpose of `forward`: float32 [K, view, row, column] -> [K, z, y, x]. Raises GridError."""
+        if data.ndim != 4 or data.shape[1:] != self.data_shape:
+            raise GridError(f"data have shape {data.shape}; this projector needs [K, *{self.data_shape}]")
+        return upright.adjoint(jnp.asarray(data, jnp.float32), self.data, self.form)
 
-            return jax.lax.scan(add_slab, before, (stacks, block[1]))[0]
+    def tree_flatten(self) -> tuple[tuple, tuple]:
+        """For JAX."""
+        return (self.data,), (self.volume_shape, self.data_shape, self.form)
 
-        return jax.lax.map(chunk, (chunks, total)), None
-
-    zero = jnp.zeros((*chunks.start.shape, count * rows), jnp.float32)
-    total = jax.lax.scan(add_block, zero, (blocks, index))[0].reshape(-1, count * rows)
-    return total * jnp.abs(lines.stride)[:, None]
+    @classmethod
+    def tree_unflatten(cls, fixed: tuple, children: tuple) -> Projector:
+        """For JAX."""
+        new = object.__new__(cls)
+        new.volume_shape, new.data_shape, new.form = fixed
+        (new.data,) = children
+        return new
