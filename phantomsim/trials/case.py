@@ -130,8 +130,8 @@ class Imaging:
         return self._scan(arm).noise_free_id, self._isocentre(arm), canonical(arm.reconstruction)
 
     def dose(self, arm: Arm) -> dict[str, float | str]:
-        """What one scan of an arm costs."""
-        return self._scan(arm).dose()
+        """What one scan of an arm costs; the patient without its lesion decides where it depends on the patient."""
+        return self._scan(arm).dose(self._expected(arm, False))
 
     def case(self, arm: Arm, present: bool) -> Case:
         """The patient, with or without its lesion, through one arm."""

@@ -54,16 +54,17 @@ def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) ->
     scan.check(arm.reconstruction)
     present = any(float(s.present) > 0 for s in phantom.lesions)
     key = acquisition_key(seed, patient, hash32(canonical(arm.scanner) + canonical(arm.protocol)), present)
-    raw = scan.acquire(scan.expected(phantom, isocentre(phantom, arm.protocol.centre_on)), key)
+    expected = scan.expected(phantom, isocentre(phantom, arm.protocol.centre_on))
+    raw, dose = scan.acquire(expected, key), scan.dose(expected)
     image = scan.reconstruct(raw, arm.reconstruction)
     given = AlgorithmInput(
-        np.asarray(image.values), raw, image.grid.spacing_mm, geometry_of(image, raw), scan.dose(), seed, image.unit
+        np.asarray(image.values), raw, image.grid.spacing_mm, geometry_of(image, raw), dose, seed, image.unit
     )
     output = run_algorithm(arm.algorithm, given).image
     if output is not None:
         image = Image(output, image.grid, image.unit)
     jax.block_until_ready(image.values)
-    return Scanned(image, raw, np.asarray(fraction_on(phantom, image.grid)), scan.dose())
+    return Scanned(image, raw, np.asarray(fraction_on(phantom, image.grid)), dose)
 
 
 def make_arm(scanner: str, protocol: str | None, reconstruction: str | None, sets: Sequence[str] = ()) -> Arm:

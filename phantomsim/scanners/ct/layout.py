@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from typing import Any
 
 from phantomsim.errors import ScannerError
 from phantomsim.scanners.ct import orbits
@@ -18,28 +20,28 @@ def layout(scanner: CTScanner, protocol: CTProtocol) -> Geometry:
     """
     _check_rows(scanner, protocol)
     columns, column = _columns(scanner, protocol)
-    rows, row = protocol.rows // protocol.binned_rows, scanner.row_mm * protocol.binned_rows
-    distances = (scanner.source_to_isocentre_mm, scanner.source_to_detector_mm)
-    cells = (columns, rows, column, row, scanner.column_offset)
+    of: dict[str, Any] = {
+        "radius_mm": scanner.source_to_isocentre_mm,
+        "distance_mm": scanner.source_to_detector_mm,
+        "columns": columns,
+        "rows": protocol.rows // protocol.binned_rows,
+        "column_mm": column,
+        "row_mm": scanner.row_mm * protocol.binned_rows,
+        "column_offset": scanner.column_offset,
+    }
+    turn = orbits.flat_panel if scanner.shape == "flat" else orbits.third_generation
     if protocol.path == "radiograph":
-        return (
-            orbits.flat_panel(*distances, 1, *cells) if scanner.shape == "flat" else _scout(scanner, distances, cells)
-        )
-    collimation = protocol.rows * scanner.row_mm * distances[0] / distances[1]
-    if scanner.shape == "flat":
-        if protocol.path == "helical" or protocol.turns > 1:
-            raise ScannerError(f'scanner "{scanner.name}" has a flat panel: it makes one axial turn (path = "axial")')
-        return orbits.flat_panel(*distances, protocol.views, *cells)
+        return turn(views=1, **of)
+    if scanner.shape == "flat" and (protocol.path == "helical" or protocol.turns > 1):
+        raise ScannerError(f'scanner "{scanner.name}" has a flat panel: it makes one axial turn (path = "axial")')
+    collimation = protocol.rows * scanner.row_mm * scanner.source_to_isocentre_mm / scanner.source_to_detector_mm
     if protocol.path == "helical":
-        return orbits.helical(*distances, protocol.views, protocol.turns, protocol.pitch * collimation, *cells)
+        feed = protocol.pitch * collimation
+        return orbits.helical(views_per_turn=protocol.views, turns=protocol.turns, feed_mm=feed, **of)
     if protocol.turns > 1:
-        return orbits.step_and_shoot(*distances, protocol.views, round(protocol.turns), collimation, *cells)
-    return orbits.third_generation(*distances, protocol.views, *cells)
-
-
-def _scout(scanner: CTScanner, distances: tuple[float, float], cells: tuple[int, int, float, float, float]) -> Geometry:
-    """One view of a curved detector."""
-    return orbits.third_generation(*distances, 1, *cells)
+        turns = round(protocol.turns)
+        return orbits.step_and_shoot(views_per_turn=protocol.views, turns=turns, step_mm=collimation, **of)
+    return turn(views=protocol.views, **of)
 
 
 def _check_rows(scanner: CTScanner, protocol: CTProtocol) -> None:
@@ -74,3 +76,11 @@ def reach_mm(geometry: Geometry, path: str) -> float:
         fan = 2 * float(abs(geometry.fan).max())
         return ends - geometry.orbit.feed_mm * (math.pi + fan) / (4 * math.pi)
     return ends + geometry.collimation_mm / 2
+
+
+def physical_bytes() -> int:
+    """Memory of the machine; 0 where it cannot be told."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return 0

@@ -4,50 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.errors import ScannerError
-from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.ct import correct, fdk, volume
-from phantomsim.scanners.ct.beam import Bases, Beam, beam, transmission
-from phantomsim.scanners.ct.detector import integrating
-from phantomsim.scanners.ct.dose import report as dose
-from phantomsim.scanners.ct.geometry import Geometry
-from phantomsim.scanners.ct.orbits import third_generation
-from phantomsim.scanners.ct.projector import line_integrals
+from phantomsim.scanners.ct import exposure, imaging, layout, volume
+from phantomsim.scanners.ct.bases import Bases
+from phantomsim.scanners.ct.dose import ctdi, modulation, report, size, solve
+from phantomsim.scanners.ct.expected import Expected
+from phantomsim.scanners.ct.readout import Readout
+from phantomsim.scanners.ct.scatter import added
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
 from phantomsim.spec import Spec, digest
 
-METRE_MM = 1000.0
 ENDLESS_MAS = 1e9
-MOST_READINGS = 2**26  # reconstructed at a time: 256 MiB of float32
 EDGE_MM = 5.0  # of water; more than that in an outermost column: the patient reaches out of the scan field
-
-
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["mean", "variance", "isocentre_mm", "direction"], meta_fields=[]
-)
-@dataclass(frozen=True)
-class Expected:
-    """Noise-free readings, the same for every mAs.
-
-    Attributes:
-        mean, variance: of a reading, relative to those in air, float32 [view, row, column].
-        isocentre_mm: world point (x, y, z) at the isocentre [mm].
-        direction: of the phantom's grid [3, 3].
-    """
-
-    mean: jax.Array
-    variance: jax.Array
-    isocentre_mm: np.ndarray
-    direction: np.ndarray
+MAS_DIGITS = 3  # significant digits of a tube current that is solved for: generators have steps
 
 
 class _Identity(Spec):
@@ -56,44 +33,45 @@ class _Identity(Spec):
 
 
 class Scan:
-    """See DESIGN: expected -> acquire -> reconstruct. Built by `CTScanner.build`."""
+    """See DESIGN: expected -> acquire -> reconstruct. Built by `CTScanner.build`.
+
+    Attributes:
+        geometry: source and detector of every view.
+        readouts: one beam, or two for dual energy.
+    """
 
     def __init__(self, scanner: CTScanner, protocol: CTProtocol) -> None:
         self.scanner, self.protocol = scanner, protocol
-        self.geometry = _geometry(scanner, protocol)
+        self.geometry = layout.layout(scanner, protocol)
+        second = (False,) if protocol.second_kVp is None else (False, True)
+        self.readouts = tuple(Readout(scanner, protocol, self.geometry, which) for which in second)
+        self._bases: dict[tuple[str, ...], Bases] = {}
 
     @cached_property
     def expected_id(self) -> str:
         """Hash of all that `expected` depends on besides the phantom and the isocentre; mAs is not part of it."""
-        bare = {"name": "", "description": "", "ctdi": (), "ctdi_source": "", "protocols": {}, "reconstructions": {}}
-        silent = self.scanner.detector.model_copy(update={"electronic_noise_keV": 0.0})
-        scanner = self.scanner.model_copy(update={**bare, "detector": silent})
-        fixed = {"description": "", "mAs": 1.0, "rotation_s": 1.0, "centre_on": "phantom", "ctdi_phantom": "head"}
-        return digest(_Identity(scanner=scanner, protocol=self.protocol.model_copy(update=fixed)))
+        bare: dict[str, Any] = dict.fromkeys(("name", "description", "ctdi_source"), "")
+        bare |= {"ctdi": (), "protocols": {}, "reconstructions": {}}
+        if self.scanner.detector.kind == "energy-integrating":
+            quiet = dict.fromkeys(("electronic_noise_keV", "optical_crosstalk", "gain_spread"), 0.0)
+            bare |= {"detector": self.scanner.detector.model_copy(update=quiet)}
+        fixed: dict[str, Any] = dict.fromkeys(("CTDIvol_mGy", "SSDE_mGy", "noise_HU"))
+        fixed |= {"description": "", "mAs": 1.0, "centre_on": "phantom", "ctdi_phantom": "head"}
+        if self.protocol.motion is None:
+            fixed |= {"rotation_s": 1.0}
+        scanner, protocol = self.scanner.model_copy(update=bare), self.protocol.model_copy(update=fixed)
+        return digest(_Identity(scanner=scanner, protocol=protocol))
 
-    @property
-    def mAs(self) -> float:
-        """Tube current times the time of one turn [mAs]."""
-        return self.protocol.fixed_mAs or 0.0
-
-    @property
+    @cached_property
     def noise_free_id(self) -> str:
         """Hash of all that a noise-free image depends on besides phantom, isocentre and reconstruction."""
-        return self.expected_id
-
-    @cached_property
-    def beam(self) -> Beam:
-        """Spectrum and detector response."""
-        return beam(self.scanner, self.protocol.kVp)
-
-    @cached_property
-    def _bases(self) -> dict[tuple[str, ...], Bases]:
-        return {}
+        optical = getattr(self.scanner.detector, "optical_crosstalk", 0.0)
+        return f"{self.expected_id}-{optical}"
 
     def bases(self, tissues: tuple[str, ...]) -> Bases:
         """Basis materials for these tissues, kept."""
         if tissues not in self._bases:
-            self._bases[tissues] = Bases(self.beam, tissues)
+            self._bases[tissues] = Bases([r.beam for r in self.readouts], tissues)
         return self._bases[tissues]
 
     def expected(self, phantom: Phantom, isocentre_mm: np.typing.ArrayLike, key: jax.Array | None = None) -> Expected:
@@ -102,74 +80,91 @@ class Scan:
         Args:
             phantom: its grid's axes are taken to be the scanner's.
             isocentre_mm: world point (x, y, z) that lies at the isocentre [mm].
-            key: not used; every scanner takes one.
+            key: of the Monte Carlo scatter, where the protocol asks for it; else not used.
         Raises:
-            ScannerError: the beam misses the phantom, or the patient reaches out of the scan field.
+            ScannerError: the beam misses the phantom, the patient reaches out of the scan field, numbers that no
+                patient can have, or more memory than the machine has.
         """
-        first, count = volume.reach_rows(self.geometry, phantom, isocentre_mm)
-        part = volume.cut(phantom, first, count)
+        exposure.check_volumes(phantom)
+        self._check_memory(phantom)
         bases = self.bases(phantom.tissues)
-        volumes = volume.basis_volumes(part, bases.coefficients, bases.air)
-        spacing = phantom.grid.spacing_mm
-        centre = -phantom.grid.local(isocentre_mm)
-        centre[2] += (first + (count - 1) / 2 - (phantom.grid.shape[0] - 1) / 2) * spacing[0]
-        paths = line_integrals(volumes, spacing, centre, self.geometry)
-        self._check(paths)
-        mean, variance = transmission(paths, bases.table)
-        return Expected(mean, variance, np.asarray(isocentre_mm, float), np.asarray(phantom.grid.direction))
+        signals, water = exposure.signals(phantom, isocentre_mm, self.geometry, bases, self.scanner, self.protocol)
+        outside = self._outside_mm(water)
+        signals = added.with_scatter(signals, self.readouts, phantom, isocentre_mm, self.protocol, key)
+        opacity = modulation.scout(-np.log(np.maximum(signals[0][0], 1e-12)), self.geometry.column_at_isocentre_mm)
+        shape = self.protocol.modulation
+        current = np.ones(len(opacity)) if shape is None else modulation.currents(opacity, shape, self.protocol.views)
+        return Expected(
+            signals,
+            current,
+            np.asarray(isocentre_mm, float),
+            np.asarray(phantom.grid.direction),
+            opacity,
+            self._water_diameter(phantom, isocentre_mm),
+            outside,
+        )
 
-    def _check(self, paths: jax.Array) -> None:
-        water = np.asarray(paths[0])
-        if not water.max() > 0:
+    def _outside_mm(self, water: jax.Array) -> float:
+        """Water path in an outermost column. Raises ScannerError for nothing in the beam, or a patient cut off."""
+        if not float(water.max()) > 0:
             raise ScannerError("no ray meets anything but air: is the patient at isocentre_mm, and not all air?")
         edge = float(max(water[..., 0].max(), water[..., -1].max()))
-        if edge > EDGE_MM:
+        if edge > EDGE_MM and self.protocol.truncation == "error" and self.protocol.path != "radiograph":
             raise ScannerError(
                 f"the patient reaches out of the scan field of {self.geometry.field_mm:.0f} mm ({edge:.0f} mm of"
-                " tissue in an outermost column): centre the patient or raise protocol.field_mm"
+                " tissue in an outermost column): centre the patient, raise protocol.field_mm, or accept it by"
+                ' protocol.truncation = "allow"'
             )
+        return edge
 
-    def _air_keV(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean [keV] and variance [keV^2] of a reading in air [row, 1]; rows off the middle are seen from further."""
-        cells = self.protocol.binned_rows * self.protocol.binned_columns
-        area = self.scanner.column_mm * self.scanner.row_mm * self.scanner.detector.fill * cells
-        distance = (METRE_MM / self.geometry.distance_mm) ** 2
-        slant = (1 + self.geometry.row_slopes[:, None] ** 2) ** -1.5
-        scale = area * distance * slant * self.mAs / self.protocol.views
-        return scale * self.beam.keV.sum(), scale * (self.beam.keV @ self.beam.energy_keV)
+    def _water_diameter(self, phantom: Phantom, isocentre_mm: np.typing.ArrayLike) -> float:
+        """Mean over the slices between the first and the last row's middle [mm]."""
+        each = size.phantom_water_diameter(phantom, self.readouts[0].beam.spectrum)
+        z = (np.arange(len(each)) - (len(each) - 1) / 2) * phantom.grid.spacing_mm[0]
+        middle = phantom.grid.local(isocentre_mm)[2]
+        reach = np.ptp(self.geometry.source_mm[:, 2]) / 2 + self.geometry.collimation_mm / 2
+        inside = np.abs(z - middle) <= reach + phantom.grid.spacing_mm[0] / 2
+        return float(each[inside].mean()) if inside.any() else 0.0
+
+    def mAs(self, expected: Expected | None = None) -> float:
+        """Tube current times the time of one turn, mean over the scan [mAs].
+
+        Args:
+            expected: of the patient; needed where the protocol asks for an SSDE or a noise.
+        Raises:
+            ScannerError: it is needed and not given.
+        """
+        if self.protocol.fixed_mAs is not None:
+            return self.protocol.fixed_mAs
+        output = ctdi.output(self.scanner, self.protocol).mGy_per_100mAs if self.protocol.noise_HU is None else None
+        water = None if expected is None else expected.water_mm
+        noise = imaging.noise_law(self, expected) if self.protocol.noise_HU is not None and expected else None
+        found = solve.tube_mAs(self.protocol, output, water, noise)
+        return float(f"{found:.{MAS_DIGITS}g}")
+
+    def _view_mAs(self, expected: Expected, mAs: float) -> np.ndarray:
+        """mAs of each view of one beam [view]."""
+        views = 1 if self.protocol.path == "radiograph" else self.protocol.views
+        return expected.current * mAs / views / len(self.readouts)
 
     def acquire(self, expected: Expected, key: jax.Array) -> RawData:
         """Readings with noise, and the air scan (an average of many turns, free of noise)."""
-        mean, variance = (np.asarray(a, np.float32) for a in self._air_keV())
-        cells = self.protocol.binned_rows * self.protocol.binned_columns
-        noise = self.scanner.detector.electronic_noise_keV * math.sqrt(cells)
-        counts = integrating.measure(key, expected.mean * mean, expected.variance * variance, noise)
-        return self._raw(expected, counts, mean)
+        mAs = self._view_mAs(expected, self.mAs(expected))
+        keys = jax.random.split(key, len(self.readouts)) if len(self.readouts) > 1 else [key]
+        drawn = [r.draw(k, s, mAs) for r, k, s in zip(self.readouts, keys, expected.signals)]
+        return imaging.raw(self, expected, drawn, [r.air_scan(float(mAs.mean())) for r in self.readouts])
 
     def noise_free(self, expected: Expected) -> RawData:
-        """Readings at a dose without limit, the same for every mAs."""
-        air = np.asarray(self._air_keV()[0] * ENDLESS_MAS / self.mAs, np.float32)
-        return self._raw(expected, expected.mean * air, air)
-
-    def _raw(self, expected: Expected, counts: jax.Array, air_keV: np.ndarray) -> RawData:
-        air = np.broadcast_to(air_keV, counts.shape[1:])
-        arrays = {"counts": counts, "air": air, "direction": expected.direction}
-        return RawData(arrays, tuple(map(float, expected.isocentre_mm)), "ct")  # type: ignore[arg-type]
-
-    def water_paths(self, raw: RawData, reconstruction: CTReconstruction) -> jax.Array:
-        """Corrected projections: path of water of each ray [view, row, column] [mm]."""
-        floor = reconstruction.floor_photons * self.beam.photon_keV
-        integrals = correct.line_integrals(raw.arrays["counts"], raw.arrays["air"], np.float32(floor))
-        return correct.water_paths(integrals, self._polynomial(reconstruction.beam_hardening))
-
-    def _polynomial(self, beam_hardening: str) -> np.ndarray:
-        return correct.water_polynomial(self.bases(("water",)), beam_hardening)
+        """Readings at a dose without limit, the same for every mAs and without pile-up."""
+        mAs = self._view_mAs(expected, ENDLESS_MAS)
+        clean = [r.mean(s, mAs) for r, s in zip(self.readouts, expected.signals)]
+        return imaging.raw(self, expected, clean, [r.air_scan(float(mAs.mean()), piled=False) for r in self.readouts])
 
     def reconstruct(self, raw: RawData, reconstruction: CTReconstruction) -> Image:
         """Slices in HU on the grid that the reconstruction declares, around the isocentre.
 
         Raises:
-            ScannerError: slices beyond the beam.
+            ScannerError: slices beyond the beam, or an image that these readings cannot give.
         """
         return self.reconstruct_all([raw], reconstruction)[0]
 
@@ -177,73 +172,47 @@ class Scan:
         """`reconstruct` of several scans at once, which may differ in dose; as many at a time as memory allows.
 
         Raises:
-            ScannerError: slices beyond the beam.
+            ScannerError: slices beyond the beam, or an image that these readings cannot give.
         """
         self.check(reconstruction)
-        most = max(1, MOST_READINGS // math.prod(self.geometry.shape))
-        parts = [raws[i : i + most] for i in range(0, len(raws), most)]
-        return [image for part in parts for image in self._reconstruct(part, reconstruction)]
-
-    def _reconstruct(self, raws: Sequence[RawData], reconstruction: CTReconstruction) -> list[Image]:
-        shape = (reconstruction.slices, reconstruction.matrix, reconstruction.matrix)
-        pixel = reconstruction.fov_mm / reconstruction.matrix
-        spacing = (reconstruction.slice_mm, pixel, pixel)
-        paths = jnp.stack([self.water_paths(raw, reconstruction) for raw in raws])
-        water = fdk.reconstruct(paths, self.geometry, reconstruction.kernel, shape, spacing, reconstruction.offset_mm)
-        corner = np.asarray(reconstruction.offset_mm) - 0.5 * (np.asarray(shape) - 1)[::-1] * np.asarray(spacing)[::-1]
-        return [_image(1000 * (one - 1), raw, spacing, corner) for one, raw in zip(water, raws)]
+        return imaging.reconstruct_all(self, raws, reconstruction)
 
     def check(self, wanted: CTReconstruction) -> None:
-        """Whether the beam covers a reconstruction's slices. Raises ScannerError if not."""
+        """Whether the scan can give a reconstruction. Raises ScannerError if not."""
+        imaging.check_image(self, wanted)
+        if self.protocol.path == "radiograph":
+            return
+        covered = layout.reach_mm(self.geometry, self.protocol.path)
         reach = abs(wanted.offset_mm[2]) + wanted.slices * wanted.slice_mm / 2
-        if reach > self.geometry.collimation_mm / 2 * 1.02:
+        if reach > covered * 1.02:
             raise ScannerError(
-                f"{wanted.slices} slices of {wanted.slice_mm} mm reach {reach:.1f} mm from the isocentre; the beam"
-                f" reaches {self.geometry.collimation_mm / 2:.1f} mm. Use fewer or thinner slices, or more rows"
+                f"{wanted.slices} slices of {wanted.slice_mm} mm reach {reach:.1f} mm from the isocentre; the scan"
+                f" covers {max(covered, 0):.1f} mm. Use fewer or thinner slices, more rows or more turns"
             )
 
-    def dose(self) -> dict[str, float | str]:
-        """mAs, tabulated CTDIvol and DLP of one turn."""
-        return dose.report(self.scanner, self.protocol, self.geometry.collimation_mm)
+    def dose(self, expected: Expected | None = None) -> dict[str, float | str]:
+        """mAs, CTDIvol and DLP; with the patient's expected data also SSDE and what was cut off."""
+        asks = self.protocol.SSDE_mGy is not None or self.protocol.noise_HU is not None
+        if expected is None and asks:
+            return {"kVp": self.protocol.kVp}
+        water = None if expected is None else expected.water_mm
+        found = report.report(self.scanner, self.protocol, self.geometry.collimation_mm, self.mAs(expected), water)
+        cut = expected is not None and expected.outside_mm > EDGE_MM and self.protocol.path != "radiograph"
+        return found | ({"truncated_mm": round(expected.outside_mm, 1)} if cut and expected else {})
 
     def memory_bytes(self, phantom: Phantom) -> int:
         """Estimate of the peak memory of `expected` for a phantom."""
-        first_count = volume.reach_rows(self.geometry, phantom, phantom.grid.centre_mm)[1]
-        voxels = first_count * math.prod(phantom.grid.shape[1:])
-        return 4 * 3 * (5 * voxels + 3 * math.prod(self.geometry.shape))
+        rows = volume.reach_rows(self.geometry, phantom, phantom.grid.centre_mm)[1]
+        voxels = rows * math.prod(phantom.grid.shape[1:])
+        cells = math.prod(self.geometry.shape)
+        moments = sum(len(r.beam.weights) for r in self.readouts)
+        return 4 * (3 * 5 * voxels + 3 * min(3 * cells, exposure.MOST_PATHS) + 3 * moments * cells)
 
-
-def _image(values: jax.Array, raw: RawData, spacing: tuple[float, float, float], corner_mm: np.ndarray) -> Image:
-    """HU on a grid whose first voxel lies at `corner_mm` (x, y, z) from the isocentre, along the phantom's axes."""
-    turn = np.asarray(raw.arrays["direction"], float)
-    origin = tuple((np.asarray(raw.isocentre_mm) + turn @ corner_mm).tolist())
-    return Image(values, Grid(values.shape, spacing, origin, tuple(map(tuple, turn.tolist()))), "HU")  # type: ignore[arg-type]
-
-
-def _geometry(scanner: CTScanner, protocol: CTProtocol) -> Geometry:
-    """The cells that a protocol reads. Raises ScannerError where there are not enough."""
-    if protocol.rows > scanner.rows or protocol.rows % protocol.binned_rows:
-        raise ScannerError(
-            f"protocol.rows is {protocol.rows}; must be at most {scanner.rows} and a multiple of binned_rows"
-            f" ({protocol.binned_rows})"
-        )
-    column = scanner.column_mm * protocol.binned_columns
-    half = protocol.field_mm / 2 / scanner.source_to_isocentre_mm
-    largest = (
-        2
-        * scanner.source_to_isocentre_mm
-        * math.sin(scanner.columns * scanner.column_mm / scanner.source_to_detector_mm / 2)
-    )
-    if protocol.field_mm > largest:
-        raise ScannerError(f"protocol.field_mm is {protocol.field_mm}; the detector sees at most {largest:.0f} mm")
-    columns = 2 * math.ceil(math.asin(half) * scanner.source_to_detector_mm / column)
-    return third_generation(
-        scanner.source_to_isocentre_mm,
-        scanner.source_to_detector_mm,
-        protocol.views,
-        min(columns, scanner.columns // protocol.binned_columns),
-        protocol.rows // protocol.binned_rows,
-        column,
-        scanner.row_mm * protocol.binned_rows,
-        scanner.column_offset,
-    )
+    def _check_memory(self, phantom: Phantom) -> None:
+        wanted, there = self.memory_bytes(phantom), layout.physical_bytes()
+        if there and wanted > there:
+            raise ScannerError(
+                f"{self.geometry.shape} readings of a phantom of {phantom.grid.shape} voxels need about"
+                f" {wanted / 2**30:.0f} GiB; this machine has {there / 2**30:.0f} GiB. Use fewer views, rows or turns,"
+                " bin cells (binned_rows, binned_columns), or coarser voxels"
+            )

@@ -29,13 +29,16 @@ class Part(NamedTuple):
     inside: np.ndarray
 
 
-def reach_rows(geometry: Geometry, phantom: Phantom, isocentre_mm: np.typing.ArrayLike) -> tuple[int, int]:
-    """First row (may be negative) and number of rows of the phantom that the cone can touch."""
+def reach_rows(
+    geometry: Geometry, phantom: Phantom, isocentre_mm: np.typing.ArrayLike, margin: int = 0
+) -> tuple[int, int]:
+    """First row (may be negative) and number of rows of the phantom that the beam can touch, and `margin` more."""
     middle = phantom.grid.local(isocentre_mm)
     dz, dy, dx = phantom.grid.spacing_mm
     nz, ny, nx = phantom.grid.shape
     radius = math.hypot(nx * dx / 2 + abs(middle[0]), ny * dy / 2 + abs(middle[1]))
-    half = geometry.row_edges[-1] * (geometry.radius_mm + min(radius, 0.95 * geometry.radius_mm)) + dz
+    half = geometry.row_edges[-1] * (geometry.radius_mm + min(radius, 0.95 * geometry.radius_mm)) + (1 + margin) * dz
+    half += float(np.abs(geometry.source_mm[:, 2]).max())
     count = STEP * math.ceil(2 * half / dz / STEP)
     first = round(middle[2] / dz + (nz - 1) / 2 - (count - 1) / 2)
     return first, count

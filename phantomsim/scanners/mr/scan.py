@@ -79,8 +79,8 @@ class Scan:
         )
         return hashlib.sha256(f"mr {canonical(scanner)} {sorted(protocol.items())}".encode()).hexdigest()[:16]
 
-    def dose(self) -> dict[str, float | str]:
-        """What the scan costs."""
+    def dose(self, expected: Expected | None = None) -> dict[str, float | str]:
+        """What the scan costs; the same for every patient."""
         return {"scan_time_s": sampling.scan_time_s(self.protocol)}
 
     @property

@@ -84,8 +84,8 @@ class CTProtocol(Spec):
         second_filtration: what the second beam passes besides, as {sn_mm = 0.4} [mm].
         mAs: tube current times the time of one turn [mAs]; of both beams together for dual energy, shared evenly.
         CTDIvol_mGy, SSDE_mGy: dose asked for instead [mGy].
-        noise_HU: SD asked for instead, in the middle of the patient, as `dose` predicts it for `reconstruction` "standard",
-            5 mm slices [HU].
+        noise_HU: SD asked for instead, in the middle of the patient, as predicted for kernel "standard" and slices of
+            5 mm [HU].
         rotation_s: time of one turn [s].
         views: readings in one turn.
         turns: turns of a helix, or of axial scans side by side.

@@ -29,11 +29,11 @@ class CTReconstruction(Spec):
         matrix: pixels along each side.
         slices, slice_mm: how many, and how thick; they touch.
         offset_mm: (x, y, z) of the image's middle from the isocentre [mm].
-        beam_hardening: "water" straightens the curve of water paths; "bone" corrects for bone besides, in a second pass;
-            "none" only scales it.
+        beam_hardening: "water" straightens the curve of water paths; "bone" corrects for bone besides, in a second
+            pass; "none" only scales it.
         scatter_correction: "none" or "kernel".
-        image: "HU"; of scanners with several energies also "mono" (at `mono_keV`), "iodine" (mg/mL), "low" and "high" (the
-            first and the last energy alone).
+        image: "HU"; of scanners with several energies also "mono" (at `mono_keV`), "iodine" (mg/mL), "low" and "high"
+            (the first and the last energy alone).
         mono_keV: of virtual mono-energetic images [keV].
         floor_photons: readings below this many photons (of mean energy) are raised to it before the logarithm.
     """

@@ -15,8 +15,8 @@ Positive = Annotated[float, pydantic.Field(gt=0)]
 class AnalyticBowtie(Spec):
     """A filter that makes up for the missing path of a water cylinder at the isocentre.
 
-    At fan angle g the thickness is centre_mm plus that of the material that attenuates at 60 keV like what the cylinder lacks
-    there of its diameter, times `strength`.
+    At fan angle g the thickness is centre_mm plus that of the material that attenuates at 60 keV like what the
+    cylinder lacks there of its diameter, times `strength`.
 
     Attributes:
         material: a tissue, material or element by name, e.g. "aluminium", "ptfe", "al".

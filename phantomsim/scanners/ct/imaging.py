@@ -1,0 +1,245 @@
+"""From readings to images: calibration, corrections, and the reconstruction that is asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.errors import ScannerError
+from phantomsim.grid import Grid
+from phantomsim.image import Image, RawData
+from phantomsim.scanners.ct import correct, fdk, helical, water
+from phantomsim.scanners.ct.bases import WATER, Bases
+from phantomsim.scanners.ct.dose import solve
+from phantomsim.scanners.ct.expected import Expected
+from phantomsim.scanners.ct.spec import CTReconstruction
+
+if TYPE_CHECKING:
+    from phantomsim.scanners.ct.scan import Scan
+
+MOST_READINGS = 2**26  # reconstructed at a time: 256 MiB of float32
+SLOPE_PER_MM = 0.02  # of the log reading by the path of water, at 70 keV: for weights only
+PILED = 1e9  # counts of a cell in one view; more is no scan of a patient
+SPECTRAL = ("water", "iodine")  # bases of mono-energetic and iodine images
+BOUNDS_MM = ((-100.0, 1000.0), (-2000.0, 6000.0))  # least and greatest path of each: mm, and mg/mL x mm
+Group = tuple[int, tuple[int, ...]]  # a beam, and channels of it that are read as one
+
+
+def raw(scan: Scan, expected: Expected, readings: Sequence[jax.Array], air: Sequence[np.ndarray]) -> RawData:
+    """Raw data of all beams' channels; a single channel has no axis of its own."""
+    counts = readings[0] if len(readings) == 1 else jnp.concatenate(readings)
+    open_beam = np.concatenate(air).astype(np.float32)
+    single = len(counts) == 1
+    arrays = {
+        "counts": counts[0] if single else counts,
+        "air": open_beam[0] if single else open_beam,
+        "current": expected.current.astype(np.float32),
+        "direction": expected.direction,
+    }
+    return RawData(arrays, tuple(map(float, expected.isocentre_mm)), "ct")  # type: ignore[arg-type]
+
+
+def groups(scan: Scan, image: str) -> list[Group]:
+    """Channels that an image is made of: those of one group are added up, groups are averaged."""
+    every = [(beam, tuple(range(r.channels))) for beam, r in enumerate(scan.readouts)]
+    if image == "low":
+        return [(0, (0,))]
+    if image == "high":
+        return [(every[-1][0], every[-1][1][-1:])]
+    return every
+
+
+def channels(scan: Scan, raw: RawData) -> tuple[jax.Array, jax.Array]:
+    """Readings of all channels [channel, view, row, column] at the mean current, and in air [channel, row, column].
+
+    Counts lost by pile-up are made up for in both.
+    """
+    rows, columns = scan.geometry.shape[1:]
+    counts = jnp.asarray(raw.arrays["counts"]).reshape(-1, scan.geometry.views, rows, columns)
+    air = jnp.asarray(raw.arrays["air"]).reshape(-1, rows, columns)
+    ends = np.cumsum([r.channels for r in scan.readouts])[:-1].tolist()
+    if float(air.max()) < PILED:  # a noise-free scan is of a dose that no counter could take, and free of pile-up
+        parts = zip(scan.readouts, jnp.split(counts, ends), jnp.split(air, ends))
+        made = [(r.unpiled(c), r.unpiled(a)) for r, c, a in parts]
+        counts, air = (jnp.concatenate(part) for part in zip(*made))
+    return counts / jnp.asarray(raw.arrays["current"])[:, None, None], air
+
+
+def readings(scan: Scan, raw: RawData, group: Group) -> tuple[jax.Array, jax.Array]:
+    """Readings of a group of channels, added up [view, row, column], and in air [row, column]; see `channels`."""
+    counts, air = channels(scan, raw)
+    chosen = np.array(group[1]) + sum(r.channels for r in scan.readouts[: group[0]])
+    return counts[chosen].sum(0), air[chosen].sum(0)
+
+
+def group_bases(scan: Scan, group: Group) -> Bases:
+    """Bases in the beam of a group, with one response: what its channels read together."""
+    one = scan.readouts[group[0]].beam
+    summed = one.weights[list(group[1])].sum(0, keepdims=True)
+    return Bases(dataclasses.replace(one, weights=summed), (WATER,))
+
+
+def floor(scan: Scan, group: Group, photons: float) -> float:
+    """A reading of so many photons of mean energy, in the unit of the readings."""
+    readout = scan.readouts[group[0]]
+    return photons * (readout.beam.photon_keV if readout.response.counter is None else 1.0)
+
+
+def line_integrals(scan: Scan, raw: RawData, wanted: CTReconstruction, group: Group) -> jax.Array:
+    """Minus the logarithm of corrected readings over air [view, row, column]."""
+    counts, air = readings(scan, raw, group)
+    least = np.float32(floor(scan, group, wanted.floor_photons))
+    if wanted.scatter_correction == "kernel":
+        counts = _without_scatter(scan, counts, air, group)
+    return correct.line_integrals(counts, air, least)
+
+
+def _without_scatter(scan: Scan, counts: jax.Array, air: jax.Array, group: Group) -> jax.Array:
+    from phantomsim.scanners.ct.scatter import correct as scatter
+    from phantomsim.scanners.ct.scatter import kernel
+
+    open_beam = jnp.asarray(scan.readouts[group[0]].air[0], jnp.float32)
+    spread = kernel.spread(scan.geometry)
+    return air * scatter.primary(counts / air, spread, open_beam, grid=scan.readouts[group[0]].scatter_share)
+
+
+def water_paths(scan: Scan, raw: RawData, wanted: CTReconstruction) -> jax.Array:
+    """Corrected projections: path of water of each ray [view, row, column] [mm]."""
+    parts = []
+    for group in groups(scan, wanted.image):
+        correction = _correction(scan, group, wanted.beam_hardening != "none")
+        parts.append(water.water_paths(line_integrals(scan, raw, wanted, group), correction))
+    return parts[0] if len(parts) == 1 else jnp.mean(jnp.stack(parts), 0)
+
+
+@lru_cache(maxsize=16)
+def _correction(scan: Scan, group: Group, corrected: bool) -> water.WaterCorrection:
+    return water.water_correction(group_bases(scan, group), corrected)
+
+
+def check_image(scan: Scan, wanted: CTReconstruction) -> None:
+    """Whether the readings can give an image. Raises ScannerError if not."""
+    channels = sum(r.channels for r in scan.readouts)
+    if wanted.image != "HU" and channels < 2:
+        raise ScannerError(
+            f'reconstruction.image is "{wanted.image}"; this scan has one energy. Use image = "HU", a protocol with'
+            " second_kVp, or a photon-counting scanner"
+        )
+
+
+def reconstruct_all(scan: Scan, raws: Sequence[RawData], wanted: CTReconstruction) -> list[Image]:
+    """See `Scan.reconstruct_all`."""
+    if scan.protocol.path == "radiograph":
+        return [_radiograph(scan, one, wanted) for one in raws]
+    most = max(1, MOST_READINGS // math.prod(scan.geometry.shape))
+    parts = [raws[i : i + most] for i in range(0, len(raws), most)]
+    return [image for part in parts for image in _reconstruct(scan, part, wanted)]
+
+
+def _layout(wanted: CTReconstruction) -> tuple[tuple[int, int, int], tuple[float, float, float]]:
+    """Voxels and their pitch along z, y, x."""
+    pixel = wanted.fov_mm / wanted.matrix
+    return (wanted.slices, wanted.matrix, wanted.matrix), (wanted.slice_mm, pixel, pixel)
+
+
+def _reconstruct(scan: Scan, raws: Sequence[RawData], wanted: CTReconstruction) -> list[Image]:
+    shape, spacing = _layout(wanted)
+    corner = np.asarray(wanted.offset_mm) - 0.5 * (np.asarray(shape) - 1)[::-1] * np.asarray(spacing)[::-1]
+    if wanted.image in ("mono", "iodine"):
+        values, unit = jnp.stack(_spectral(scan, raws, wanted)), "HU" if wanted.image == "mono" else "mg/mL"
+    else:
+        paths = jnp.stack([water_paths(scan, one, wanted) for one in raws])
+        values, unit = 1000 * (_volume(scan, raws, paths, wanted) - 1), "HU"
+    return [_image(one, data, spacing, corner, unit) for one, data in zip(values, raws)]
+
+
+def filtered(scan: Scan, paths: jax.Array, wanted: CTReconstruction) -> jax.Array:
+    """Filtered backprojection of [..., view, row, column] by the scan's path [..., z, y, x]."""
+    shape, spacing = _layout(wanted)
+    along = scan.protocol.path == "helical" or scan.protocol.turns > 1
+    method = helical.reconstruct if along else fdk.reconstruct
+    return method(paths, scan.geometry, wanted.kernel, shape, spacing, wanted.offset_mm)
+
+
+def _image(
+    values: jax.Array, raw: RawData, spacing: tuple[float, float, float], corner_mm: np.ndarray, unit: str
+) -> Image:
+    """Values on a grid whose first voxel lies at `corner_mm` (x, y, z) from the isocentre, along the phantom's axes."""
+    turn = np.asarray(raw.arrays["direction"], float)
+    origin = tuple((np.asarray(raw.isocentre_mm) + turn @ corner_mm).tolist())
+    return Image(values, Grid(values.shape, spacing, origin, tuple(map(tuple, turn.tolist()))), unit)  # type: ignore[arg-type]
+
+
+def _volume(scan: Scan, raws: Sequence[RawData], paths: jax.Array, wanted: CTReconstruction) -> jax.Array:
+    """Water-normalised attenuation of several scans [scan, z, y, x]."""
+    if wanted.method == "fbp":
+        return filtered(scan, paths, wanted)
+    return jnp.stack([_iterative(scan, raw, one, wanted) for raw, one in zip(raws, paths)])
+
+
+def _iterative(scan: Scan, raw: RawData, paths: jax.Array, wanted: CTReconstruction) -> jax.Array:
+    """One scan by an iterative method; rays count by their noise."""
+    from phantomsim.scanners.ct.iterative import reconstruct as iterative
+    from phantomsim.scanners.ct.iterative.weights import inverse_variance
+
+    shape, spacing = _layout(wanted)
+    subsets = {"os-sirt": wanted.subsets, "pwls": wanted.subsets, "sart": scan.geometry.views}.get(wanted.method, 1)
+    setup = iterative.setup(scan.geometry, shape, spacing, wanted.offset_mm, subsets, scan.protocol.footprint)
+    weights = None
+    if wanted.method in ("cgls", "tv", "pwls"):
+        group = groups(scan, wanted.image)[0]
+        readout, (counts, _) = scan.readouts[group[0]], readings(scan, raw, group)
+        weights = inverse_variance(counts, float(readout.quantum[0]), readout.electronic, SLOPE_PER_MM)
+    return iterative.reconstruct(wanted.method, paths, setup, weights, wanted.iterations, wanted.strength)  # type: ignore[arg-type]
+
+
+def _spectral(scan: Scan, raws: Sequence[RawData], wanted: CTReconstruction) -> list[jax.Array]:
+    """Mono-energetic [HU] or iodine [mg/mL] images, from water and iodine found ray by ray."""
+    from phantomsim.scanners.ct.spectral import decompose, images, model
+
+    quantum = np.concatenate([r.quantum for r in scan.readouts])
+    found = []
+    for one in raws:
+        counts, air = channels(scan, one)
+        table = model.of_beams([r.beam for r in scan.readouts], air, quantum, SPECTRAL)
+        electronic = np.concatenate([np.full(r.channels, r.electronic) for r in scan.readouts]) / quantum
+        scale = jnp.asarray(quantum, jnp.float32)[:, None, None, None]
+        excess = jnp.asarray(electronic**2, jnp.float32)[:, None, None, None]
+        paths = decompose.decompose(counts / scale, table, jnp.asarray(BOUNDS_MM), excess)
+        bases = _volume(scan, [one] * len(SPECTRAL), paths, wanted)
+        energy = wanted.mono_keV or 0.0
+        found.append(images.mono(bases, SPECTRAL, energy) if wanted.image == "mono" else images.iodine(bases, SPECTRAL))
+    return found
+
+
+def _radiograph(scan: Scan, raw: RawData, wanted: CTReconstruction) -> Image:
+    """One view as a coronal image [row, 1, column] of water paths [mm], scaled to the isocentre."""
+    paths = water_paths(scan, raw, wanted)[0]
+    geometry = scan.geometry
+    pitch = (geometry.row_mm / geometry.magnification, geometry.field_mm, geometry.column_at_isocentre_mm)
+    corner = np.array([geometry.columns_from_centre[0] * pitch[2], 0.0, geometry.rows_from_centre[0] * pitch[0]])
+    return _image(paths[:, None], raw, pitch, corner, "mm")
+
+
+def noise_law(scan: Scan, expected: Expected) -> solve.NoiseLaw:
+    """How noise in the middle of the patient depends on mAs, for the first beam's channels together."""
+    readout = scan.readouts[0]
+    correction = _correction(scan, groups(scan, "HU")[0], True)
+    mAs = expected.current / scan.protocol.views / len(scan.readouts)
+    moments = readout.moments(expected.signals[0], mAs)
+    mean = moments[: readout.channels].sum(0)
+    variance = moments[1] if readout.response.counter is None else mean
+    air = jnp.asarray(readout.air[: readout.channels].sum(0) * mAs.mean(), jnp.float32)
+    level = jnp.asarray(expected.current, jnp.float32)[:, None, None]
+
+    def paths(values: jax.Array) -> jax.Array:
+        return water.water_paths(correct.line_integrals(values / level, air, 0.0), correction)
+
+    return solve.noise_law(solve.middle_pixels(paths, scan.geometry), mean, variance, readout.electronic**2, 1.0)
