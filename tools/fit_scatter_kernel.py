@@ -81,15 +81,20 @@ def fit(truth: list[np.ndarray]) -> None:
     logs = [jnp.asarray(log_primary(g, c[2], c[3]), jnp.float32) for g, c in zip(made, cases())]
 
     def model(numbers: np.ndarray) -> kernel.Kernel:
-        parts = numbers.reshape(2, 5)
-        return kernel.Part(*np.exp(parts[0, :4]), parts[0, 4]), kernel.Part(*np.exp(parts[1, :4]), parts[1, 4])
+        first, second = numbers.reshape(2, 6)
+        return kernel.Part(*np.exp(first[:4]), *first[4:]), kernel.Part(*np.exp(second[:4]), *second[4:])
 
     def misfit(numbers: np.ndarray) -> np.ndarray:
         found = [np.asarray(kernel.estimate(p, s, None, model(numbers)))[0] for p, s in zip(logs, spreads)]
         return np.concatenate([np.log(coarse.average(f, 1, 32)[0] / t) for f, t in zip(found, truth)])
 
-    start = np.concatenate([np.append(np.log(part[:4]), part[4]) for part in kernel.WATER])
-    solution = least_squares(misfit, start, diff_step=1e-2, max_nfev=40)
+    start = np.concatenate([np.append(np.log(part[:4]), part[4:]) for part in kernel.WATER])
+    primary = [coarse.average(np.exp(-np.asarray(p)), 1, 32)[0, 0] for p in logs]
+    weight = 0.2 + np.concatenate([t / (t + p) for t, p in zip(truth, primary)])  # errors count where scatter does
+    low = np.tile([-np.inf, 0.0, -np.inf, -np.inf, -np.inf, 0.0], 2)  # b at least 1: scatter starts in proportion
+    solution = least_squares(
+        lambda n: weight * misfit(n), start, bounds=(low, np.inf), diff_step=3e-3, x_scale=0.1, max_nfev=30
+    )
     for part in model(solution.x):
         print("Part(" + ", ".join(f"{v:.4g}" for v in part) + ")")
     left = misfit(solution.x).reshape(len(truth), -1)
