@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from phantomsim.errors import ScannerError
+from phantomsim.materials.selection import compressed, fit, selected
 from phantomsim.materials.spectra import Spectrum, filter_attenuation_per_mm
 
 # Thicknesses of each material [mm] whose every combination the nodes must transmit as the whole spectrum does.
@@ -16,10 +17,7 @@ PATHS_MM: dict[str, tuple[float, ...]] = {
     "iodine-blood-20": (0, 10, 40),
     "titanium": (0, 10),
 }
-PASSES = 20  # over all energies, when they are moved to their neighbours
-NEGLIGIBLE = 1e-12
 LEADING = 16  # responses that choose the energies
-GAIN = 0.999  # a move must leave less than this share of the squares
 
 
 def nodes(
@@ -32,8 +30,8 @@ def nodes(
 
     Greedy non-negative least squares on relative transmission: energies are taken one by one where they explain
     most of what is left, and all weights fitted anew (the active set method of Lawson and Hanson 1974, stopped early);
-    then energies are moved to their neighbours while that helps. Several responses share their energies and have
-    weights of their own.
+    then energies are moved and swapped while that helps. Several responses share their energies and have weights of
+    their own.
 
     Args:
         beam: the spectrum, with N bins.
@@ -55,11 +53,10 @@ def nodes(
     if not np.isfinite(signal).all() or signal.min() < 0 or not some.any():
         raise ScannerError("a detector's response to photons must be finite, not negative, and not zero throughout")
     passed = transmission(beam.energy_keV, paths_mm or PATHS_MM)
-    problem: Problem = [_compressed(passed * one / (passed @ one)[:, None]) for one in signal[some]]
-    leading: Problem = problem[:LEADING]
-    chosen = sorted(_exchanged(leading, _greedy(leading, count)))
+    problem = [compressed(passed * one / (passed @ one)[:, None]) for one in signal[some]]
+    chosen = selected(problem[:LEADING], count)
     weight = np.zeros((len(signal), len(chosen)))
-    weight[some] = _fit(problem, chosen)[0] * signal[some][:, chosen]
+    weight[some] = fit(problem, chosen)[0] * signal[some][:, chosen]
     weight[some] *= (signal[some].sum(-1) / weight[some].sum(-1))[:, None]
     single = response is None or response.ndim == 1
     return beam.energy_keV[chosen], weight[0] if single else weight
@@ -69,65 +66,3 @@ def transmission(energy_keV: np.ndarray, paths_mm: Mapping[str, tuple[float, ...
     """exp(-sum mu t) for every combination of thicknesses [path, energy]."""
     paths = np.stack(np.meshgrid(*paths_mm.values(), indexing="ij"), -1).reshape(-1, len(paths_mm))
     return np.exp(-paths @ np.stack([filter_attenuation_per_mm(name, energy_keV) for name in paths_mm]))
-
-
-Problem = list[tuple[np.ndarray, np.ndarray]]  # of each response: columns, and what they must sum to
-
-
-def _compressed(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same least squares problem "columns w = 1" in as many rows as there are columns, and one."""
-    triangle = np.asarray(np.linalg.qr(np.column_stack([columns, np.ones(len(columns))]), mode="r"))
-    return triangle[:, :-1], triangle[:, -1]
-
-
-def _fit(problem: Problem, chosen: list[int]) -> tuple[np.ndarray, float]:
-    """Non-negative weights of the chosen columns [R, n], and the sum of squares that they leave."""
-    from scipy.optimize import nnls
-
-    found = [nnls(columns[:, chosen], target, maxiter=100 * len(chosen)) for columns, target in problem]
-    return np.stack([weight for weight, _ in found]), sum(left**2 for _, left in found)
-
-
-def _greedy(problem: Problem, count: int) -> list[int]:
-    """Columns that together, with weights of each response's own, come close to its target."""
-    norms = [np.linalg.norm(columns, axis=0) for columns, _ in problem]
-    norms = [np.maximum(norm, NEGLIGIBLE * norm.max()) for norm in norms]  # energies that no photon passes at
-    chosen: list[int] = []
-    useless: list[int] = []
-    weight = np.zeros((len(problem), 0))
-    while len(chosen) < min(count, problem[0][0].shape[1]):
-        gain = np.zeros(problem[0][0].shape[1])
-        for (columns, target), norm, one in zip(problem, norms, weight):
-            left = target - columns[:, chosen] @ one
-            gain += np.square(np.maximum(columns.T @ left / norm, 0) / np.linalg.norm(left))
-        gain[[*chosen, *useless]] = 0
-        if not gain.max() > 0:
-            break
-        tried = [*chosen, int(np.argmax(gain))]
-        fitted = _fit(problem, tried)[0]
-        used = fitted.max(0) > 0
-        if used[-1]:
-            chosen, weight, useless = [k for k, keep in zip(tried, used) if keep], fitted[:, used], []
-        else:
-            useless.append(tried[-1])
-    return chosen
-
-
-def _exchanged(problem: Problem, chosen: list[int]) -> list[int]:
-    """Columns moved to neighbours one by one as long as that leaves less."""
-    best = _fit(problem, chosen)[1]
-    for _ in range(PASSES):
-        before = best
-        for place in range(len(chosen)):
-            for step in (-1, 1, -2, 2):
-                moved = chosen[place] + step
-                if not 0 <= moved < problem[0][0].shape[1] or moved in chosen:
-                    continue
-                tried = [*chosen[:place], moved, *chosen[place + 1 :]]
-                left = _fit(problem, tried)[1]
-                if left < best * GAIN:
-                    chosen, best = tried, left
-                    break
-        if best == before:
-            break
-    return chosen
