@@ -52,9 +52,18 @@ class Response(NamedTuple):
         """C: how many of the moments are mean readings."""
         return 1 if self.counter is None else len(self.counter.own)
 
-    def weights(self, photons: np.ndarray) -> np.ndarray:
-        """Moments of a beam with `photons` [E] at the energies, float32 [E, S]; exp(-paths) @ weights are a cell's."""
-        return (np.asarray(photons)[:, None] * self.moments.T).astype(np.float32)
+    def weights(self, photons: np.ndarray, means: np.ndarray | None = None) -> np.ndarray:
+        """Moments of a beam, float32 [E, S]: exp(-optical depth [E]) @ weights are the moments of a cell behind it.
+
+        Args:
+            photons: at each of the energies [E].
+            means: of the channels, fitted to the whole spectrum (the first C rows of `Beam.weights`) [C, E]; by
+                default photons times the response.
+        """
+        found = np.asarray(photons) * self.moments
+        if means is not None:
+            found[: self.channels] = means[: self.channels]
+        return found.T.astype(np.float32)
 
 
 def responses(detector: EnergyIntegrating | PhotonCounting, energy_keV: np.ndarray) -> np.ndarray:
