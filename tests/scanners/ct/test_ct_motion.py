@@ -5,6 +5,7 @@ from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct import breathing, motion, orbits, volume
+from phantomsim.scanners.ct.projector import line_integrals
 from phantomsim.scanners.ct.spec import Breathing, RigidMotion
 
 
@@ -51,6 +52,17 @@ def test_moved_geometry_sees_a_resting_point_where_the_still_one_sees_it_move(ge
     moved = motion.moved(geometry, rigid, times)
     np.testing.assert_allclose(places(moved, rest), places(geometry, lab), atol=1e-12)
     assert np.ptp(places(geometry, lab) - places(geometry, rest), axis=0).min() > 1e-3
+
+
+def test_projections_of_a_shifted_patient_are_those_of_a_shifted_volume():
+    still = orbits.third_generation(541.0, 949.0, 12, 60, 4, 6.0, 4.0, 0.25)
+    volume = np.zeros((1, 16, 24, 24), np.float32)
+    volume[0, 4:12, 6:16, 9:18] = np.random.default_rng(1).random((8, 10, 9))
+    shift = (6.0, -4.0, 5.0)
+    moved = motion.moved(still, RigidMotion(shift_mm=shift), motion.view_times(12, 12, 1.0))
+    seen = np.asarray(line_integrals(volume, (3.0, 3.0, 3.0), (0.0, 0.0, 0.0), moved, "point"))[:, -1]
+    expected = np.asarray(line_integrals(volume, (3.0, 3.0, 3.0), shift, still, "point"))[:, -1]
+    np.testing.assert_allclose(seen, expected, atol=1e-3 * expected.max())
 
 
 def test_parallel_rays_do_not_change_direction_when_the_patient_shifts():
