@@ -5,7 +5,7 @@ import pytest
 
 from phantomsim.errors import TissueError
 from phantomsim.materials import attenuation_matrix, decompose, mass_attenuation, mixture, table
-from phantomsim.materials.attenuation import SYMBOLS, klein_nishina, recoil_fraction
+from phantomsim.materials.attenuation import SYMBOLS, edges_keV, klein_nishina, recoil_fraction
 
 BODY = ("H", "C", "N", "O", "Na", "Mg", "P", "S", "Cl", "K", "Ca", "Fe", "I")
 
@@ -25,6 +25,19 @@ def test_interpolation_meets_xraylib_between_its_nodes(symbol: str) -> None:
     z = SYMBOLS.index(symbol) + 1
     theirs = np.array([xraylib.CS_Total(z, float(e)) for e in energy])
     assert mass_attenuation({symbol: 1.0}, energy) == pytest.approx(theirs, rel=3e-3)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "edge"), [("Sn", 29.2), ("I", 33.1694), ("Gd", 50.2391), ("W", 69.525), ("Pb", 88.0)]
+)
+def test_every_interaction_meets_xraylib_beside_k_edges(symbol: str, edge: float) -> None:
+    xraylib = pytest.importorskip("xraylib")
+    energy = edge * np.array([0.9, 0.97, 0.999, 1.001, 1.03, 1.1])
+    z = SYMBOLS.index(symbol) + 1
+    assert edges_keV(symbol)[-1] == pytest.approx(edge, rel=1e-3)
+    for process, theirs in (("photoelectric", "CS_Photo"), ("coherent", "CS_Rayl"), ("incoherent", "CS_Compt")):
+        exact = [getattr(xraylib, theirs)(z, float(e)) for e in energy]
+        assert mass_attenuation({symbol: 1.0}, energy, process) == pytest.approx(np.array(exact), rel=4e-3)
 
 
 def test_iodine_k_edge_jumps_at_33_keV() -> None:

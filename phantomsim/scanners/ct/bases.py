@@ -17,6 +17,7 @@ WATER, AIR = "water", "air"
 FIRST = (WATER, "bone-cortical")
 MORE = ("iodine-water-20", "titanium")  # tried, beside the tissue that fits worst, where the first leave too much
 MOST = 4
+ALIKE = 1.05  # a material that leaves so little more than the best one is taken before it, if it stands earlier
 TOLERANCE_HU = 1.0  # largest misfit of a tissue by its bases that is taken without adding one
 
 
@@ -81,9 +82,9 @@ class Bases:
                 break
             worst = (*self.tissues, WATER, AIR)[int(misfits.argmax())]
             tried = [(*names, name) for name in dict.fromkeys((*MORE, worst)) if name not in names]
-            largest = [self._fit(one)[1].max() for one in tried]
-            enough = [one for one, left in zip(tried, largest) if left <= TOLERANCE_HU]
-            names = enough[0] if enough else tried[int(np.argmin(largest))]
+            largest = [float(self._fit(one)[1].max()) for one in tried]
+            enough = max(TOLERANCE_HU, ALIKE * min(largest))
+            names = next(one for one, left in zip(tried, largest) if left <= enough)
         return names
 
     @property

@@ -62,10 +62,12 @@ def water_correction(bases: Bases, corrected: bool = True, beam: int = 0, respon
         middle = tuple(n // 2 for n in one.filter_exponent.shape[1:])
         central = one.weights[response] * np.exp(-one.filter_exponent[:, *middle])
         ratio = TYPICAL_MM / -np.log(np.exp(-mu * TYPICAL_MM) @ central / central.sum())
-        return WaterCorrection(np.pad([[[ratio]]], ((0, TERMS - 1), (0, 0), (0, 0))).astype(np.float32), np.float32(1))
+        return WaterCorrection(
+            np.pad([[[ratio]]], ((0, TERMS - 1), (0, 0), (0, 0))).astype(np.float32), np.ones((), np.float32)
+        )
     longest = float(-np.log(np.exp(-mu * LONGEST_MM) @ share.T).min())
     series = np.stack([_series(mu, s, longest) for s in share], -1).reshape(TERMS, *(len(p) for p in points))
-    return WaterCorrection(_to_cells(series, points, one.filter_paths_mm), np.float32(longest))
+    return WaterCorrection(_to_cells(series, points, one.filter_paths_mm), np.array(longest, np.float32))
 
 
 @jax.jit
