@@ -103,13 +103,14 @@ def corrected(paths_mm: jax.Array, bone_mm: jax.Array, correction: BoneCorrectio
     return paths_mm + total * bone_mm
 
 
-def second_pass(paths_mm: jax.Array, geometry: Geometry, correction: BoneCorrection) -> jax.Array:
+def second_pass(paths_mm: jax.Array, geometry: Geometry, correction: BoneCorrection, passes: int = 2) -> jax.Array:
     """Find bone in a first image of the whole field, project it and correct; reconstruct the result as one likes.
 
     Args:
         paths_mm: paths of water [view, row, column] or [scan, view, row, column] [mm].
         geometry: of the scan.
         correction: of its beam.
+        passes: how often bone is found; the first image shows too little of it.
     Returns:
         Corrected paths, same shape [mm].
     """
@@ -120,10 +121,12 @@ def second_pass(paths_mm: jax.Array, geometry: Geometry, correction: BoneCorrect
     pixel = max(geometry.field_mm / PIXELS, geometry.column_at_isocentre_mm)
     side = int(np.ceil(geometry.field_mm / pixel))
     spacing, centre = (height / slices, pixel, pixel), (0.0, 0.0, float(low + high) / 2)
-    image = fdk.reconstruct(scans, geometry, "standard", (slices, side, side), spacing, centre)
-    fraction = bone_fraction(image, correction.ratio)
     # The cone reaches beyond the slices: the outermost go on there.
     more = int(np.ceil(geometry.collimation_mm * geometry.field_mm / (4 * geometry.radius_mm) / spacing[0])) + 1
-    wide = jnp.pad(fraction, ((0, 0), (more, more), (0, 0), (0, 0)), mode="edge")
-    bone = line_integrals(wide, spacing, centre, geometry, "point")
-    return corrected(scans, bone, correction).reshape(paths_mm.shape)
+    result = scans
+    for _ in range(passes):
+        image = fdk.reconstruct(result, geometry, "standard", (slices, side, side), spacing, centre)
+        fraction = bone_fraction(image, correction.ratio)
+        wide = jnp.pad(fraction, ((0, 0), (more, more), (0, 0), (0, 0)), mode="edge")
+        result = corrected(scans, line_integrals(wide, spacing, centre, geometry, "point"), correction)
+    return result.reshape(paths_mm.shape)

@@ -47,10 +47,9 @@ def test_bone_correction_lifts_the_dark_band_between_two_bones(bases):
     hu = 1000 * (np.asarray(images)[:, 0] - 1)
     between, away = disc(0, 0, 15.0), disc(0, 60, 12.0)
     dark, lifted = hu[0][between].mean(), hu[1][between].mean()
-    print(dark, lifted, hu[:, away].mean(1), hu[:, disc(45, 0, 12.0)].mean(1), table.ratio)
-    assert dark < -15
-    assert abs(lifted) < 4
-    assert abs(hu[1][away].mean()) < 4
+    assert dark < -30
+    assert abs(lifted) < 3
+    assert abs(hu[1][away].mean()) < 3
     # A single energy: bone of one number, the one that the table says.
     assert hu[1][disc(45, 0, 12.0)].mean() == pytest.approx(1000 * (table.ratio - 1), rel=0.03)
 
