@@ -107,7 +107,13 @@ def margin_rows(motion: Breathing, row_mm: float) -> int:
     return int(np.ceil(motion.depth_mm / row_mm)) + 1
 
 
-def warped(volumes: jax.Array, lung: jax.Array | float, place: Body, motion: Breathing, amplitude: float) -> jax.Array:
+def warped(
+    volumes: jax.Array | np.ndarray,
+    lung: jax.Array | np.ndarray | float,
+    place: Body,
+    motion: Breathing,
+    amplitude: float,
+) -> jax.Array:
     """Basis volumes of one state.
 
     Args:
@@ -119,10 +125,10 @@ def warped(volumes: jax.Array, lung: jax.Array | float, place: Body, motion: Bre
         float32 [K, z, y, x]; beyond the ends of the volumes their last rows and lines go on.
     """
     if amplitude == 0 or not (motion.depth_mm or motion.swell_mm):
-        return volumes
+        return volumes  # type: ignore[return-value]
     numbers = [-motion.depth_mm * amplitude, motion.swell_mm * amplitude, motion.reach_mm, place.depth_mm]
     axes = [jnp.asarray(a, jnp.float32) for a in (place.z_mm, place.y_mm)]
-    return _warped(volumes, jnp.asarray(lung, jnp.float32), *axes, jnp.asarray(numbers, jnp.float32))
+    return _warped(jnp.asarray(volumes), jnp.asarray(lung, jnp.float32), *axes, jnp.asarray(numbers, jnp.float32))
 
 
 def field(z_mm: jax.Array, y_mm: jax.Array, numbers: jax.Array) -> tuple[jax.Array, jax.Array]:
