@@ -131,8 +131,8 @@ def bin_chances(detector: PhotonCounting, outcome: Events) -> tuple[np.ndarray, 
     """
     from scipy.special import ndtr
 
-    pulse, threshold = outcome.pulse_keV.reshape(-1), np.asarray(detector.thresholds_keV)[:, None]
-    (seen,) = np.nonzero(pulse > threshold[0] - SIGMAS * detector.resolution_keV)
-    above = ndtr((pulse[seen] - threshold) / detector.resolution_keV)
+    pulse, threshold = outcome.pulse_keV.reshape(-1), np.asarray(detector.thresholds_keV, np.float32)[:, None]
+    (seen,) = np.nonzero(pulse > threshold[0] - np.float32(SIGMAS * detector.resolution_keV))
+    above = ndtr((pulse[seen] - threshold) / np.float32(detector.resolution_keV))
     above[:-1] -= above[1:]
     return seen, above

@@ -80,7 +80,7 @@ def shares(place_mm: np.ndarray, pixel_mm: float, cloud_mm: float) -> np.ndarray
     borders = (np.arange(WIDTH - 1) - REACH + 0.5) * pixel_mm
     below = ndtr((borders - place_mm[..., None]) / max(cloud_mm, LEAST_CLOUD_MM))
     ends = np.zeros_like(below[..., :1])
-    return np.diff(below, axis=-1, prepend=ends, append=ends + 1)
+    return np.diff(below, axis=-1, prepend=ends, append=ends + 1).astype(np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -99,7 +99,7 @@ def _local_shares(pixel_mm: float, cloud_mm: float) -> tuple[np.ndarray, np.ndar
 def _local(detector: PhotonCounting, energy_keV: float) -> Events:
     """All energy in one place."""
     weight, share = _local_shares(detector.pixel_mm, detector.charge_cloud_mm)
-    return Events(weight, energy_keV * share, np.zeros(len(weight)))
+    return Events(weight, np.float32(energy_keV) * share, np.zeros(len(weight)))
 
 
 @lru_cache(maxsize=1)
@@ -144,13 +144,15 @@ def _two_events(
 ) -> Events:
     """Second photon absorbed, then second photon lost, each weighted by its chance over the depth of the first."""
     first, second, down = clouds
-    kept, moved = (energy[:, None, None] for energy in energies)
+    kept, moved = (energy.astype(np.float32)[:, None, None] for energy in energies)
     stays = inside(per_mm, down, detector.thickness_mm)
-    return Events(
-        np.concatenate([stays, 1 - stays]) / len(stays),
-        np.concatenate([kept * first + moved * second, kept * first]),
-        np.concatenate([np.zeros(len(stays)), energies[1]]),
-    )
+    size = len(stays)
+    pulse = np.empty((2 * size, WIDTH, WIDTH), np.float32)
+    np.multiply(kept, first, out=pulse[size:])
+    np.multiply(moved, second, out=pulse[:size])
+    pulse[:size] += pulse[size:]
+    lost = np.concatenate([np.zeros(size), energies[1]])
+    return Events(np.concatenate([stays, 1 - stays]) / size, pulse, lost)
 
 
 def _characteristic(detector: PhotonCounting, per_mm: float, energy_keV: float, photon_keV: float) -> Events:
