@@ -82,9 +82,8 @@ def pwls(
 
 def _largest(system: System, data: jax.Array) -> jax.Array:
     """Largest of the subsets' backprojections: a bound on each one's curvature, however unlike they are."""
-    shape = jax.eval_shape(system.adjoint, data).shape
     larger = lambda most, operator, part: jnp.maximum(most, operator.adjoint(part))  # noqa: E731
-    return system.fold(larger, jnp.zeros(shape, data.dtype), data)
+    return system.fold(larger, system.zeros(data), data)
 
 
 def objective(

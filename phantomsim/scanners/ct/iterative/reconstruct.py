@@ -26,6 +26,8 @@ from phantomsim.scanners.ct.iterative.tv import tv
 Method = Literal["sart", "os-sirt", "cgls", "tv", "pwls"]
 ITERATIONS: dict[str, int] = {"sart": 3, "os-sirt": 10, "cgls": 15, "tv": 150, "pwls": 10}
 
+WARM = 12  # steps of "cgls" to the first image of "tv" and "pwls", where none is given
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -81,7 +83,8 @@ def reconstruct(
             None for all alike.
         iterations: passes over the data; None for the method's own.
         strength: of the penalty of "tv" and "pwls"; 1 is moderate, see `strength`.
-        start: first image on the grown grid `setup.extent`, [z, y, x] or [K, z, y, x]; None for zero.
+        start: first image on the grown grid `setup.extent`, [z, y, x] or [K, z, y, x]; None for zero, or for
+            "tv" and "pwls" an image by a few steps of "cgls".
         potential: of "pwls".
         nonnegative: whether values below zero (below air) are forbidden; not for "cgls".
     Returns:
@@ -95,7 +98,10 @@ def reconstruct(
     trust = None if weights is None else weights.reshape(-1, *weights.shape[-3:])
     grid, steps = setup.extent, iterations or ITERATIONS[method]
     first = jnp.zeros((len(data), *grid.shape), jnp.float32)
-    first = first if start is None else first + start.reshape(-1, *grid.shape)
+    if start is not None:
+        first = first + start.reshape(-1, *grid.shape)
+    elif method in ("tv", "pwls"):
+        first = cgls(data, None, setup.system, first, WARM)
     run = {
         "sart": partial(sart, iterations=steps, nonnegative=nonnegative),
         "os-sirt": partial(os_sirt, iterations=steps, nonnegative=nonnegative),

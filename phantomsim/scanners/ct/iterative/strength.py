@@ -18,10 +18,10 @@ from phantomsim.scanners.ct.iterative import penalty as penalties
 from phantomsim.scanners.ct.iterative.penalty import Penalty
 from phantomsim.scanners.ct.iterative.system import System
 
-HALF_PER_MM = 0.3  # half amplitude there: the MTF50 of the smooth kernel
+HALF_PER_MM = 0.1  # half amplitude there: the MTF50 of the smooth kernel
 FINEST = 0.3  # of the sampling frequency of the image; coarse grids are smoothed less
 EDGE = 0.01  # 10 HU: Thibault et al. 2007 use c = 10 HU (unverified)
-WINDOW_MM = 12.0  # SD of the texture's extent: four periods
+WINDOW_MM = 12.0  # SD of the texture's extent: about two periods each way
 
 
 class Scale(NamedTuple):
@@ -60,7 +60,8 @@ def scale(
         numbers for each of K images [K].
     """
     energy = (system.arrange_weights(weights) * system.forward(wave) ** 2).sum((0, 2, 3, 4))
+    wave = jnp.broadcast_to(wave, (max(len(energy), len(penalty.local)), *wave.shape[1:]))
     rough = 2 * penalties.value("quadratic", wave, penalty)
-    each = energy / (wave**2).sum()
+    each = energy / (wave[0] ** 2).sum()
     # Noise of least squares rises as frequency: 2 pi f df times f / f_half, up to the half-way frequency.
     return Scale(energy / rough, jnp.sqrt(2 * jnp.pi / 3 * cells / each))

@@ -4,12 +4,13 @@ Ordered subsets: Hudson and Larkin, IEEE Trans. Med. Imaging 13 (1994) 601, doi:
 spread evenly over the scan, and subsets follow one another so that neighbours in time are far apart in angle
 (Guan and Gordon, Phys. Med. Biol. 39 (1994) 2005, doi:10.1088/0031-9155/39/11/013).
 
-The projectors of the subsets are stacked, so that `jax.lax.scan` runs over subsets with one compiled body.
+Projectors of subsets that are alike in shape are stacked, so that `jax.lax.scan` runs over subsets with one compiled
+body for each kind, of which there are few however many the subsets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -33,26 +34,27 @@ class Operator(Protocol):
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["operators", "views", "share", "field"],
-    meta_fields=["stacked"],
+    data_fields=["kinds", "kind", "place", "views", "share", "field"],
+    meta_fields=[],
 )
 @dataclass(frozen=True)
 class System:
     """Operators of S subsets of n views.
 
     Attributes:
-        operators: one pytree with a leading dimension of subsets, or a tuple of pytrees where shapes differ.
+        kinds: operators of one structure and shape, stacked, for each such kind.
+        kind, place: where each subset's operator is, int32 [S].
         views: which views make up each subset, int32 [S, n].
         share: 1, or 0 where a view is there a second time to fill up the subset, float32 [S, n].
         field: 1 where the image may differ from zero, broadcasts against [z, y, x].
-        stacked: which of the two `operators` is.
     """
 
-    operators: Any
+    kinds: tuple[Any, ...]
+    kind: jax.Array
+    place: jax.Array
     views: jax.Array
     share: jax.Array
     field: jax.Array
-    stacked: bool
 
     @property
     def subsets(self) -> int:
@@ -61,29 +63,38 @@ class System:
 
     def fold(self, step: Callable, carry: Any, *arrays: Any) -> Any:
         """carry = step(carry, operator, *arrays of the subset), subset by subset."""
-        if self.stacked:
-            body = lambda state, each: (step(state, *each), None)  # noqa: E731
-            return jax.lax.scan(body, carry, (self.operators, *arrays))[0]
-        for i, operator in enumerate(self.operators):
-            carry = step(carry, operator, *(jax.tree.map(lambda a: a[i], array) for array in arrays))  # noqa: B023
-        return carry
+
+        def one(carry: Any, each: tuple) -> tuple[Any, None]:
+            return self._with(each[0], each[1], lambda operator: step(carry, operator, *each[2:])), None
+
+        return jax.lax.scan(one, carry, (self.kind, self.place, *arrays))[0]
+
+    def _with(self, kind: jax.Array, place: jax.Array, function: Callable) -> Any:
+        """Function of the operator of one subset."""
+        branches = [
+            lambda group=group: function(
+                jax.tree.map(lambda a: jax.lax.dynamic_index_in_dim(a, place, 0, False), group)
+            )
+            for group in self.kinds
+        ]
+        return branches[0]() if len(branches) == 1 else jax.lax.switch(kind, branches)
 
     def forward(self, image: jax.Array) -> jax.Array:
         """Integrals of an image [K, z, y, x] along the rays of all subsets [S, K, n, row, column]."""
         inside = image * self.field
-        if self.stacked:
-            return jax.lax.map(lambda operator: operator.forward(inside), self.operators)
-        return jnp.stack([operator.forward(inside) for operator in self.operators])
+        return jax.lax.map(
+            lambda each: self._with(*each, lambda operator: operator.forward(inside)), (self.kind, self.place)
+        )
 
     def adjoint(self, data: jax.Array) -> jax.Array:
         """The transpose of `forward`."""
-        first = self._adjoint_shape(data)
-        total = self.fold(lambda total, op, part: total + op.adjoint(part), jnp.zeros(first, data.dtype), data)
-        return total * self.field
+        return self.field * self.fold(lambda total, op, part: total + op.adjoint(part), self.zeros(data), data)
 
-    def _adjoint_shape(self, data: jax.Array) -> tuple[int, ...]:
-        one = jax.tree.map(lambda a: a[0], self.operators) if self.stacked else self.operators[0]
-        return jax.eval_shape(lambda op, d: op.adjoint(d), one, data[0]).shape
+    def zeros(self, data: jax.Array) -> jax.Array:
+        """An empty image for data [S, K, n, row, column]."""
+        first = jax.tree.map(lambda a: a[0], self.kinds[0])
+        shape = jax.eval_shape(lambda op, d: op.adjoint(d), first, data[0]).shape
+        return jnp.zeros(shape, jnp.float32)
 
     def arrange(self, data: jax.Array) -> jax.Array:
         """Data [K, view, row, column] by subsets [S, K, n, row, column]."""
@@ -131,13 +142,18 @@ def system(
     """
     chosen, share = split(views, subsets)
     operators = [operator(one) for one in chosen]
-    stacked = _alike(operators)
-    together = jax.tree.map(lambda *a: jnp.stack(a), *operators) if stacked else tuple(operators)
-    return System(together, jnp.asarray(chosen), jnp.asarray(share), jnp.asarray(field, jnp.float32), stacked)
+    names = [_form(one) for one in operators]
+    groups = list(dict.fromkeys(names))
+    kinds = tuple(
+        jax.tree.map(lambda *a: jnp.stack(a), *(op for op, name in zip(operators, names) if name == group))
+        for group in groups
+    )
+    kind = np.array([groups.index(name) for name in names], np.int32)
+    place = np.array([names[:i].count(name) for i, name in enumerate(names)], np.int32)
+    arrays = (jnp.asarray(a) for a in (kind, place, chosen, share))
+    return System(kinds, *arrays, jnp.asarray(field, jnp.float32))
 
 
-def _alike(operators: Sequence[Operator]) -> bool:
-    """Whether all have the same structure and shapes."""
-    shapes = [[jnp.shape(a) for a in jax.tree.leaves(op)] for op in operators]
-    trees = [str(jax.tree.structure(op)) for op in operators]
-    return len(set(trees)) == 1 and all(shape == shapes[0] for shape in shapes)
+def _form(operator: Operator) -> str:
+    """Structure and shapes of a pytree."""
+    return str((jax.tree.structure(operator), [jnp.shape(a) for a in jax.tree.leaves(operator)]))

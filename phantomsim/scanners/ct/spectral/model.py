@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.materials.attenuation import MM_PER_CM, attenuation_matrix, mass_attenuation
+from phantomsim.scanners.ct.beam import Beam
 
 IODINE = "iodine"
 G_PER_MG = 1e-3
@@ -61,3 +62,32 @@ def slopes(model: SpectralModel, paths: jax.Array) -> tuple[jax.Array, jax.Array
         table = jnp.einsum("cers,ke->ckers", model.weights, each)
         both = jnp.einsum("ckers,e...rs->ck...rs", table, passed, precision="highest")
     return both[:, 0], both[:, 1:]
+
+
+def of_beams(
+    beams: Sequence[Beam],
+    air: np.typing.ArrayLike,
+    quantum: np.typing.ArrayLike,
+    names: Sequence[str],
+) -> SpectralModel:
+    """The model of a scanner: one beam of several energy bins, or several beams, each with filters of every cell.
+
+    Args:
+        beams: B beams; each gives C / B channels, its first responses.
+        air: readings in air [C, row, column].
+        quantum: reading of one quantum [C]: 1 for counts, E(keV^2) / E(keV) for absorbed energy; divide the
+            readings by it too.
+        names: K basis materials.
+    """
+    each = np.asarray(air, float) / np.asarray(quantum, float)[:, None, None]
+    per_beam = len(each) // len(beams)
+    sizes = [len(beam.energy_keV) for beam in beams]
+    weights = np.zeros((len(each), sum(sizes), *each.shape[1:]), np.float32)
+    for channel, quanta in enumerate(each):
+        number, response = divmod(channel, per_beam)
+        beam = beams[number]
+        share = beam.weights[response][:, None, None] * np.exp(-beam.filter_exponent)
+        start = sum(sizes[:number])
+        weights[channel, start : start + sizes[number]] = share / share.sum(0) * quanta
+    energy = np.concatenate([beam.energy_keV for beam in beams])
+    return SpectralModel(weights, basis_attenuation(names, energy).astype(np.float32))
