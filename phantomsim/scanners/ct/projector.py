@@ -7,7 +7,7 @@ the papers, are in `phantomsim.scanners.ct.joseph`.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ import numpy as np
 
 from phantomsim.errors import GridError, ScannerError
 from phantomsim.scanners.ct.geometry import Geometry
-from phantomsim.scanners.ct.joseph import levels, upright
+from phantomsim.scanners.ct.joseph import levels, oblique, upright
 from phantomsim.scanners.ct.joseph.lines import Box, check, fan
 
 Footprint = Literal["cell", "point"]
@@ -81,6 +81,16 @@ def _box(shape: tuple[int, ...], spacing_mm: np.typing.ArrayLike, centre_mm: np.
     return Box.of(tuple(shape), spacing, centre)
 
 
+def _straight(geometry: Geometry) -> bool:
+    """Whether rays run steeper than 45 degrees against the level in some view, so that slabs must be of z."""
+    ahead = geometry.source_mm if geometry.beam == "parallel" else geometry.centre_mm - geometry.source_mm
+    return bool(np.any(np.abs(ahead[:, 2]) > np.linalg.norm(ahead[:, :2], axis=-1)))
+
+
+def _kind(form: upright.Forms | oblique.Forms) -> Any:
+    return oblique if isinstance(form, oblique.Forms) else upright
+
+
 @jax.tree_util.register_pytree_node_class
 class Projector:
     """Line integrals of one geometry through volumes of one shape, and their adjoint; a pytree.
@@ -118,19 +128,31 @@ class Projector:
         box = _box(shape, spacing_mm, centre_mm)
         check(geometry, box)
         self.volume_shape, self.data_shape = tuple(int(n) for n in shape), geometry.shape
-        self.data, self.form = upright.plan(geometry, box, footprint == "cell", shift, count)
+        self.data: upright.Plan | oblique.Plan
+        self.form: upright.Forms | oblique.Forms
+        if geometry.upright and bool(np.all(geometry.up_mm[:, 2] > 0)) and not _straight(geometry):
+            self.data, self.form = upright.plan(geometry, box, footprint == "cell", shift, count)
+        else:
+            self.data, self.form = oblique.plan(geometry, box, footprint == "cell")
 
     def forward(self, volumes: jax.Array) -> jax.Array:
         """Integrals [mm x unit] of volumes: float32 [K, z, y, x] -> [K, view, row, column]. Raises GridError."""
         if volumes.ndim != 4 or volumes.shape[1:] != self.volume_shape:
             raise GridError(f"volumes have shape {volumes.shape}; this projector needs [K, *{self.volume_shape}]")
-        return upright.forward(jnp.asarray(volumes, jnp.float32), self.data, self.form)
+        return _kind(self.form).forward(jnp.asarray(volumes, jnp.float32), self.data, self.form)
 
     def adjoint(self, data: jax.Array) -> jax.Array:
         """Transpose of `forward`: float32 [K, view, row, column] -> [K, z, y, x]. Raises GridError."""
         if data.ndim != 4 or data.shape[1:] != self.data_shape:
             raise GridError(f"data have shape {data.shape}; this projector needs [K, *{self.data_shape}]")
-        return upright.adjoint(jnp.asarray(data, jnp.float32), self.data, self.form)
+        return _kind(self.form).adjoint(jnp.asarray(data, jnp.float32), self.data, self.form)
+
+    def memory_bytes(self, count: int = 1) -> int:
+        """Estimate of the peak memory of `forward` or `adjoint` for `count` volumes, with volumes and data."""
+        voxels, readings = (math.prod(shape) for shape in (self.volume_shape, self.data_shape))
+        fine = math.prod(self.form.parts) if isinstance(self.form, oblique.Forms) else 1
+        tables = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(self.data))
+        return 4 * count * (4 * voxels + (3 + fine) * readings) + tables
 
     def tree_flatten(self) -> tuple[tuple, tuple]:
         """For JAX."""
