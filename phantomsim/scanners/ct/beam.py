@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from phantomsim.materials.quadrature import PATHS_MM as PATIENT_MM
 from phantomsim.materials.spectra import Spectrum, filter_attenuation_per_mm
 from phantomsim.scanners.ct import bowtie, heel
 from phantomsim.scanners.ct.bases import WATER, Bases
-from phantomsim.scanners.ct.detector import integrating
+from phantomsim.scanners.ct.detector import counting, integrating
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.rays import Rays, rays
-from phantomsim.scanners.ct.spec import CTProtocol, CTScanner, EnergyIntegrating
+from phantomsim.scanners.ct.spec import CTProtocol, CTScanner, Detector, EnergyIntegrating
 from phantomsim.scanners.ct.transmission import transmission
 
 __all__ = ["PAD", "PATH_MM", "WHOLE", "Bases", "Beam", "Response", "beam", "open_field", "transmission"]
@@ -96,8 +96,8 @@ def beam(
         protocol: voltage, bowtie and second beam; or a voltage alone [kV].
         geometry: the cells; without one, bowtie and heel are left out.
         second: the second beam of dual energy.
-        response: signals per photon on the sensitive area at N energies -> [R, N], none negative; by default those of
-            the energy-integrating detector.
+        response: signals per photon on the sensitive area at N energies -> [R, N], none negative; by default mean and
+            variance of an energy-integrating detector, mean counts of a photon counter.
         count: most energies; by default 16, 24 for photon counters; WHOLE for all of the spectrum's.
     Raises:
         ScannerError: a voltage outside the range of the spectra, no second voltage, no such bowtie, a bowtie in a
@@ -108,7 +108,8 @@ def beam(
     whole = materials.spectrum(kVp, filtration, scanner.anode_deg).split(_edges())
     filters = {} if geometry is None else _filters(scanner, protocol, rays(geometry), geometry, kVp, filtration)
     integrates = isinstance(scanner.detector, EnergyIntegrating)
-    signals = np.vstack([np.ones_like(whole.energy_keV), _response(scanner, response)(whole.energy_keV)])
+    signals_of = response or _response(scanner.detector)
+    signals = np.vstack([np.ones_like(whole.energy_keV), signals_of(whole.energy_keV)])
     count = (PAD if integrates else PAD_COUNTING) if count is None else count
     if count == WHOLE:
         energy, weights = whole.energy_keV, whole.photons_per_mAs_per_mm2_at_1m * signals
@@ -159,13 +160,10 @@ def _filters(
     return found
 
 
-def _response(scanner: CTScanner, response: Response | None) -> Response:
-    if response is not None:
-        return response
-    detector = scanner.detector
-    if not isinstance(detector, EnergyIntegrating):
-        raise ScannerError("the response of a photon-counting detector must be given to `beam`")
-    return lambda energy_keV: integrating.moments(detector, energy_keV)
+def _response(detector: Detector) -> Response:
+    if isinstance(detector, EnergyIntegrating):
+        return partial(integrating.moments, detector)
+    return partial(counting.responses, detector)
 
 
 def _edges() -> list[float]:

@@ -13,7 +13,7 @@ from phantomsim.scanners.ct.detector import integrating
 from phantomsim.scanners.ct.laws_beam import GEOMETRY, SCANNER
 from phantomsim.scanners.ct.orbits import flat_panel, parallel, third_generation
 from phantomsim.scanners.ct.rays import rays
-from phantomsim.scanners.ct.spec import AnalyticBowtie, CTProtocol, TabulatedBowtie
+from phantomsim.scanners.ct.spec import AnalyticBowtie, CTProtocol, PhotonCounting, TabulatedBowtie
 from phantomsim.scanners.ct.transmission import transmission
 
 BODY = CTProtocol(kVp=120.0, bowtie="body")
@@ -146,6 +146,14 @@ def test_badly_fitting_tissue_brings_a_basis_that_mends_it() -> None:
     steel = Bases(spectrum, ("water", "muscle", "titanium", "iodine-blood-10"))
     assert set(steel.names) == {"water", "bone-cortical", "iodine-water-20", "titanium"}
     assert steel.misfit_HU < 1.0
+
+
+def test_photon_counter_has_a_weight_for_each_bin() -> None:
+    counter = PhotonCounting(thickness_mm=1.6, thresholds_keV=(25.0, 60.0))
+    scanner = SCANNER.model_copy(update={"detector": counter})
+    few, whole = (beam(scanner, 120.0, count=count) for count in (None, WHOLE))
+    assert few.weights.shape == (2, 24)
+    assert laws_beam.node_error(few, whole, 500) < 1e-4
 
 
 @pytest.mark.slow
