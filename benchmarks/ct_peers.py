@@ -36,6 +36,7 @@ def run(program: str, case: str, repeat: int, *more: str) -> list[dict]:
     if not python:
         return []
     command = [python, str(HERE / "peers" / script), case, str(repeat), *more]
+    print(f"{case} {program} ...", file=sys.stderr, flush=True)
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         print(f"{program} {case}: {(done.stderr or 'failed').strip().splitlines()[-1]}", file=sys.stderr)
