@@ -15,7 +15,7 @@ import numpy as np
 from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
-from phantomsim.scanners.ct import correct, fdk, helical, water
+from phantomsim.scanners.ct import bone, calibration, correct, fdk, helical, radiograph, water
 from phantomsim.scanners.ct.bases import WATER, Bases
 from phantomsim.scanners.ct.dose import solve
 from phantomsim.scanners.ct.expected import Expected
@@ -112,11 +112,32 @@ def _without_scatter(scan: Scan, counts: jax.Array, air: jax.Array, group: Group
 
 def water_paths(scan: Scan, raw: RawData, wanted: CTReconstruction) -> jax.Array:
     """Corrected projections: path of water of each ray [view, row, column] [mm]."""
-    parts = []
-    for group in groups(scan, wanted.image):
-        correction = _correction(scan, group, wanted.beam_hardening != "none")
-        parts.append(water.water_paths(line_integrals(scan, raw, wanted, group), correction))
+    chosen = groups(scan, wanted.image)
+    parts = [_group_paths(scan, raw, wanted, group) for group in chosen]
     return parts[0] if len(parts) == 1 else jnp.mean(jnp.stack(parts), 0)
+
+
+def _group_paths(scan: Scan, raw: RawData, wanted: CTReconstruction, group: Group) -> jax.Array:
+    """Paths of water by one group of channels, calibrated and, if asked for, corrected for bone."""
+    correction = _correction(scan, group, wanted.beam_hardening != "none")
+    paths = water.water_paths(line_integrals(scan, raw, wanted, group), correction)
+    if wanted.beam_hardening == "bone":
+        paths = bone.second_pass(paths, scan.geometry, _bone(scan, group))
+    if wanted.calibration == "scan" and wanted.method == "fbp" and scan.protocol.path != "radiograph":
+        paths = paths * _scale(scan, group, wanted.kernel, wanted.beam_hardening != "none")
+    return paths
+
+
+@lru_cache(maxsize=16)
+def _bone(scan: Scan, group: Group) -> bone.BoneCorrection:
+    return bone.bone_correction(group_bases(scan, group), _correction(scan, group, True))
+
+
+@lru_cache(maxsize=16)
+def _scale(scan: Scan, group: Group, kernel: str, corrected: bool) -> np.float32:
+    """Scale of HU by the scan of a water cylinder."""
+    correction = _correction(scan, group, corrected)
+    return np.float32(calibration.slope(scan.geometry, kernel, group_bases(scan, group), correction))
 
 
 @lru_cache(maxsize=16)
@@ -220,12 +241,12 @@ def _spectral(scan: Scan, raws: Sequence[RawData], wanted: CTReconstruction) -> 
 
 
 def _radiograph(scan: Scan, raw: RawData, wanted: CTReconstruction) -> Image:
-    """One view as a coronal image [row, 1, column] of water paths [mm], scaled to the isocentre."""
-    paths = water_paths(scan, raw, wanted)[0]
-    geometry = scan.geometry
-    pitch = (geometry.row_mm / geometry.magnification, geometry.field_mm, geometry.column_at_isocentre_mm)
-    corner = np.array([geometry.columns_from_centre[0] * pitch[2], 0.0, geometry.rows_from_centre[0] * pitch[0]])
-    return _image(paths[:, None], raw, pitch, corner, "mm")
+    """One view from the front: minus the logarithm of its transmission [1], on a coronal grid."""
+    integrals = line_integrals(scan, raw, wanted, groups(scan, wanted.image)[0])
+    _, spacing, corner = radiograph.layout(scan.geometry)
+    # As deep as the field is wide, so that truth is averaged along the rays.
+    depth = (spacing[0], scan.geometry.field_mm, spacing[2])
+    return _image(radiograph.picture(integrals, scan.geometry), raw, depth, corner, "1")
 
 
 def noise_law(scan: Scan, expected: Expected) -> solve.NoiseLaw:

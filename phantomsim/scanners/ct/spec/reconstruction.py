@@ -32,6 +32,7 @@ class CTReconstruction(Spec):
         beam_hardening: "water" straightens the curve of water paths; "bone" corrects for bone besides, in a second
             pass; "none" only scales it.
         scatter_correction: "none" or "kernel".
+        calibration: "scan": a water cylinder scanned through the same chain sets the scale of HU; "none": theory does.
         image: "HU"; of scanners with several energies also "mono" (at `mono_keV`), "iodine" (mg/mL), "low" and "high"
             (the first and the last energy alone).
         mono_keV: of virtual mono-energetic images [keV].
@@ -51,6 +52,7 @@ class CTReconstruction(Spec):
     offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     beam_hardening: Literal["water", "bone", "none"] = "water"
     scatter_correction: Literal["none", "kernel"] = "none"
+    calibration: Literal["scan", "none"] = "scan"
     image: Literal["HU", "mono", "iodine", "low", "high"] = "HU"
     mono_keV: Annotated[float, pydantic.Field(ge=35, le=190)] | None = None
     floor_photons: Positive = 1.0
