@@ -87,7 +87,7 @@ def tables(
     where = np.nonzero(chosen)
     found = crossings(rays, geometry, box, axis, where, form.cell)
     whole = int(box.count[2])
-    size = int(np.clip(WORK // (geometry.columns * count * whole), 1, min(32, max(1, len(views)))))
+    size = int(np.clip(WORK // (geometry.columns * count * whole), 1, min(16, max(1, len(views)))))
     pad = -len(views) % size
     low, high = z_range(found, geometry.rows, form.cell, int(box.count[axis]))
     lines = Crossings(*(_fill(field, mine, idle, size) for field, idle in zip(found, IDLE)))
@@ -182,8 +182,8 @@ def spread(
     slabs, width, count, height = shape
     form = gather.march
     group, chunks = form.group, len(tables.first)
-    depth = gather.window + form.cell
-    lanes = max(depth + -depth % LANES, -(-LEAST // count))
+    depth = gather.window + (form.cell and not form.planar)
+    lanes = 1 if form.planar else max(depth + -depth % LANES, -(-LEAST // count))
     path = path_mm(jax.tree.map(lambda a: a.reshape(-1), tables.lines), dz_mm, form)
     path = path.reshape(chunks, gather.views, -1, 1, form.rows)
     sent = data[tables.inverse.index] * path
@@ -200,7 +200,7 @@ def spread(
                 low, shares = jax.vmap(lambda one, way: _shares(one, way, index, width, gather))(lines, inverse)
                 part = _gather(stacks, low, shares, pairs, (group, width, count * lanes))
                 part = part.reshape(group, width, count, lanes)[..., :depth]
-                part = jnp.diff(part, axis=-1) if form.cell else part
+                part = jnp.diff(part, axis=-1) if form.cell and not form.planar else part
                 before = jax.lax.dynamic_slice_in_dim(total, first, gather.window, -1)
                 return jax.lax.dynamic_update_slice_in_dim(total, before + part, first, -1)
 
@@ -258,6 +258,8 @@ def _stacks(
 ) -> jax.Array:
     """What columns send to each z (or edge) of their window [view, column, K x z], columns padded by `taps`."""
     views, columns, count, _ = values.shape
+    if gather.march.planar:
+        return jnp.pad(values[..., 0], ((0, 0), (gather.taps, 2 * gather.taps), (0, 0)))
     z = (lines.z + lines.z_step * middle)[..., None]
     pitch = jnp.maximum(lines.pitch + lines.pitch_step * middle, 1e-6)[..., None]
     height = jnp.arange(lanes, dtype=jnp.float32) + first.astype(jnp.float32)

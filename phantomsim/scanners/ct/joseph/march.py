@@ -27,6 +27,7 @@ from phantomsim.scanners.ct.joseph.lines import Box, Crossings, Fan, crossings
 WORK = 2**20  # numbers of a chunk of lines: its sums stay in the cache
 LANES = 8  # the fastest dimension is padded to a multiple,
 SLACK = 0.2
+PLANAR = 32  # slabs of a group where there is no z
 LEAST = 32  # and to no less: a shorter one is slow
 
 
@@ -40,6 +41,7 @@ class Form(NamedTuple):
         window: z-rows that a chunk reads.
         rows: of the detector.
         cell: footprint of cells, else point rays.
+        planar: one row in the plane of one slice, which it never leaves: no work along z.
     """
 
     taps: int
@@ -48,6 +50,7 @@ class Form(NamedTuple):
     window: int
     rows: int
     cell: bool
+    planar: bool = False
 
 
 class Tables(NamedTuple):
@@ -72,6 +75,11 @@ def tables(
     pad = -len(index) % chunk
     lines = Crossings(*(np.pad(field, (0, pad), mode="edge").reshape(-1, chunk) for field in lines))
     low, high = z_range(lines, geometry.rows, cell, int(box.count[axis]))
+    edge = 0.5 if cell else 1e-4
+    if box.count[2] == 1 and geometry.rows == 1 and low.min() >= -edge and high.max() <= edge:
+        narrow = Form(taps(lines, box, axis, cell), PLANAR, chunk, 1, 1, cell, planar=True)
+        first = np.zeros(len(lines.z), np.int32)
+        return Tables(Crossings(*(field.astype(np.float32) for field in lines)), first), narrow
     whole = int(box.count[2])
     begin = np.clip(np.floor(low.min(-1)) - 1, 0, whole - 1).astype(np.int32)
     end = np.clip(np.ceil(high.max(-1)) + 2, 1, whole)
@@ -84,7 +92,7 @@ def tables(
 
 
 def _chunk(lines: int, width: int) -> int:
-    size = max(1024, min(16384, 2 ** int(np.log2(WORK / width + 1))))
+    size = max(1024, min(2**17, 2 ** int(np.log2(WORK / width + 1))))
     return min(size, max(8, 1 << (lines - 1).bit_length()))
 
 
@@ -153,20 +161,41 @@ def march(volume: jax.Array, data: Tables, dz_mm: jax.Array, form: Form) -> jax.
     Returns:
         [line, K, row].
     """
-    slabs, width, count, height = volume.shape
+    slabs, width, count, _ = volume.shape
+    if form.planar:
+        return _planar(volume[..., 0], data.lines, dz_mm, form)
     stack = running_sum(volume) if form.cell else jnp.pad(volume, [(0, 0)] * 3 + [(1, 1)])
     depth = form.window + (1 if form.cell else 2)
     lanes = max(depth + -depth % LANES, -(-LEAST // count))
     room = ((0, -slabs % form.group), (form.taps, 2 * form.taps), (0, 0), (0, lanes - depth))
     padded = jnp.pad(stack, room)
     blocks = padded.reshape(-1, form.group, *padded.shape[1:])
-    del height
 
     def chunk(_: None, part: tuple[Crossings, jax.Array]) -> tuple[None, jax.Array]:
         return None, _chunk_of_lines(blocks, *part, dz_mm, form, width, lanes)
 
     sums = jax.lax.scan(chunk, None, (data.lines, data.first))[1]
     return sums.reshape(-1, count, form.rows)
+
+
+def _planar(volume: jax.Array, lines: Crossings, dz_mm: jax.Array, form: Form) -> jax.Array:
+    """`march` of one row through one slice [slab, across, K]."""
+    padded = jnp.pad(volume.transpose(0, 2, 1), ((0, 0), (0, 0), (form.taps, 2 * form.taps)))
+    slabs = (padded, jnp.arange(len(volume), dtype=jnp.float32))
+
+    def chunk(_: None, part: Crossings) -> tuple[None, jax.Array]:
+        def slab(total: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+            low, shares = across(part, one[1], form, volume.shape[1])
+            for m, share in enumerate(shares):
+                total += share * one[0].at[:, low + m].get(mode="promise_in_bounds")
+            return total, None
+
+        zero = jnp.zeros((volume.shape[2], form.chunk), jnp.float32)
+        total = jax.lax.scan(slab, zero, slabs)[0]
+        return None, total.T * path_mm(part, dz_mm, form)
+
+    sums = jax.lax.scan(chunk, None, lines)[1]
+    return sums.reshape(-1, volume.shape[2], 1)
 
 
 def _chunk_of_lines(
