@@ -53,7 +53,7 @@ def pwls(
     trust, arranged = system.arrange_weights(weights), system.arrange(data)
     share = beta / system.subsets
     lengths = system.forward(jnp.ones_like(start[:1]))
-    bound = _largest(system, trust * lengths) + share * penalties.curvature(start[:1].shape, penalty)
+    bound = _largest(system, trust * lengths) + share * penalties.curvature(start.shape, penalty)
     bound = jnp.maximum(bound, SMALL * bound.mean((1, 2, 3), keepdims=True))
 
     def correct(state: tuple, operator: Operator, data: jax.Array, trust: jax.Array) -> tuple:

@@ -26,6 +26,7 @@ from phantomsim.scanners.ct.iterative.tv import tv
 Method = Literal["sart", "os-sirt", "cgls", "tv", "pwls"]
 ITERATIONS: dict[str, int] = {"sart": 3, "os-sirt": 10, "cgls": 15, "tv": 150, "pwls": 10}
 
+TV_SHARE = 3.0  # of the edge penalty's steepest slope: no quadratic part, so more of it for the same smoothing
 WARM = 12  # steps of "cgls" to the first image of "tv" and "pwls", where none is given
 
 
@@ -141,7 +142,7 @@ def _tv(
     penalty = Penalty(penalties.pair_weights(grid.spacing_mm), jnp.ones((1, 1, 1, 1)), EDGE)
     measured, edge = _measure(grid, weights, system, penalty)
     relative = None if weights is None else weights / mean
-    limit = strength * measured * edge / mean
+    limit = strength * TV_SHARE * measured * edge / mean
     z_scale = grid.spacing_mm[2] / grid.spacing_mm[0]
     return tv(data, relative, system, start, limit, z_scale=z_scale, **options)
 

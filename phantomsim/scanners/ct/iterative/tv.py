@@ -28,7 +28,7 @@ def tv(
     strength: jax.Array | float,
     iterations: int = 200,
     z_scale: jax.Array | float = 1.0,
-    balance: jax.Array | float = 1.0,
+    balance: jax.Array | float = 3.0,
     nonnegative: bool = False,
 ) -> jax.Array:
     """Run so many steps.
