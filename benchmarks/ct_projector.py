@@ -72,7 +72,7 @@ def compare(name: str) -> None:
         projector = Projector(geometry, shape, spacing, footprint=footprint)  # type: ignore[arg-type]
         found = projector.forward(volume)
         rmse = float(np.sqrt(np.mean((np.asarray(found[0]) - exact) ** 2)) / exact.max())
-        forward, back = timed(lambda p=projector: p.forward(volume)), timed(lambda p=projector: p.adjoint(found))
+        forward, back = timed(lambda p=projector: p.forward(volume)), timed(lambda p=projector, d=found: p.adjoint(d))
         print(
             f"{name:>4} {footprint:5} forward {forward[0]:.2f} s ({forward[1]:.2f} CPU), adjoint {back[0]:.2f} s"
             f" ({back[1]:.2f} CPU), RMSE/peak against rays {rmse:.1e}",
