@@ -6,11 +6,12 @@ import pytest
 from phantomsim import materials
 from phantomsim.errors import ScannerError
 from phantomsim.materials.spectra import Spectrum
-from phantomsim.scanners.ct import bowtie, heel, laws_beam
+from phantomsim.scanners.ct import bowtie, heel
 from phantomsim.scanners.ct.bases import Bases
 from phantomsim.scanners.ct.beam import WHOLE, beam, open_field
 from phantomsim.scanners.ct.detector import integrating
-from phantomsim.scanners.ct.laws_beam import GEOMETRY, SCANNER
+from phantomsim.scanners.ct.laws import beam as laws_beam
+from phantomsim.scanners.ct.laws.beam import GEOMETRY, SCANNER
 from phantomsim.scanners.ct.orbits import flat_panel, parallel, third_generation
 from phantomsim.scanners.ct.rays import rays
 from phantomsim.scanners.ct.spec import AnalyticBowtie, CTProtocol, PhotonCounting, TabulatedBowtie

@@ -1,16 +1,14 @@
 import pytest
 
-from phantomsim.scanners.ct import laws
+from phantomsim.scanners.ct.laws import chain
 
 GROUPS = {
-    "hu_at_80_kVp": lambda: laws._water_and_inserts(80.0),
-    "hu_at_120_kVp": lambda: laws._water_and_inserts(120.0),
-    "noise_falls_with_mAs": laws._noise,
-    "ball_comes_out_where_it_is": laws._positions,
-    "chord_of_a_ball": lambda: [laws._sphere()],
-    "fbp_noise_closed_form": lambda: [laws._fbp_noise()],
-    "mtf_is_the_kernels": laws._resolution,
-    "compound_poisson_moments": laws._compound_poisson,
+    "hu_at_80_kVp": lambda: chain._water_and_inserts(80.0),
+    "hu_at_120_kVp": lambda: chain._water_and_inserts(120.0),
+    "noise_falls_with_mAs": chain._noise,
+    "ball_comes_out_where_it_is": chain._positions,
+    "chord_of_a_ball": lambda: [chain._sphere()],
+    "compound_poisson_moments": chain._compound_poisson,
 }
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from phantomsim.errors import ScannerError
-from phantomsim.scanners.ct import fdk, helical, kernels, laws_reconstruct, orbits, redundancy
+from phantomsim.scanners.ct import fdk, helical, kernels, orbits, redundancy
+from phantomsim.scanners.ct.laws import reconstruct as laws_reconstruct
 
 AXIAL = orbits.third_generation(541.0, 949.0, 240, 130, 12, 3.5, 3.5, 0.25)
 

@@ -10,7 +10,7 @@ import pytest
 from phantomsim import materials
 from phantomsim.errors import GridError, ScannerError
 from phantomsim.materials.attenuation import SYMBOLS
-from phantomsim.scanners.ct import laws_scatter
+from phantomsim.scanners.ct.laws import scatter as laws_scatter
 from phantomsim.scanners.ct.orbits import flat_panel, parallel, third_generation
 from phantomsim.scanners.ct.scatter import cross_sections, random, transport
 from phantomsim.scanners.ct.scatter.detected import scatter

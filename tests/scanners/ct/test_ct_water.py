@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from phantomsim import materials
-from phantomsim.scanners.ct import fdk, laws_beam
+from phantomsim.scanners.ct import fdk
 from phantomsim.scanners.ct.bases import Bases
 from phantomsim.scanners.ct.beam import beam
-from phantomsim.scanners.ct.laws_beam import GEOMETRY, SCANNER
+from phantomsim.scanners.ct.laws import beam as laws_beam
+from phantomsim.scanners.ct.laws.beam import GEOMETRY, SCANNER
 from phantomsim.scanners.ct.orbits import third_generation
 from phantomsim.scanners.ct.spec import CTProtocol
 from phantomsim.scanners.ct.transmission import transmission

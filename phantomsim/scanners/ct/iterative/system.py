@@ -83,7 +83,8 @@ class System:
         """Integrals of an image [K, z, y, x] along the rays of all subsets [S, K, n, row, column]."""
         inside = image * self.field
         return jax.lax.map(
-            lambda each: self._with(*each, lambda operator: operator.forward(inside)), (self.kind, self.place)
+            lambda each: self._with(each[0], each[1], lambda operator: operator.forward(inside)),
+            (self.kind, self.place),
         )
 
     def adjoint(self, data: jax.Array) -> jax.Array:
@@ -150,8 +151,8 @@ def system(
     )
     kind = np.array([groups.index(name) for name in names], np.int32)
     place = np.array([names[:i].count(name) for i, name in enumerate(names)], np.int32)
-    arrays = (jnp.asarray(a) for a in (kind, place, chosen, share))
-    return System(kinds, *arrays, jnp.asarray(field, jnp.float32))
+    first, second, third, fourth = (jnp.asarray(a) for a in (kind, place, chosen, share))
+    return System(kinds, first, second, third, fourth, jnp.asarray(field, jnp.float32))
 
 
 def _form(operator: Operator) -> str:

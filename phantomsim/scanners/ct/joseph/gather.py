@@ -8,7 +8,7 @@ in closed form) and takes their z-rows with the very weights that `march` used.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +52,7 @@ class Inverse(NamedTuple):
         arc: along the arc per radian, in columns: what `matrix` gives is divided by it for the angle.
     """
 
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]
     origin: np.ndarray
     matrix: np.ndarray
     bend: np.ndarray
@@ -105,7 +105,7 @@ def tables(
     return Tables(Crossings(*(f.astype(np.float32) for f in lines)), inverse, first, need.T.copy()), gather
 
 
-def _fill(values: np.ndarray, mine: np.ndarray, idle: float, size: int) -> np.ndarray:
+def _fill(values: Any, mine: np.ndarray, idle: Any, size: int) -> np.ndarray:
     """Values of the chosen columns among all, in chunks of views [chunk, view, column]."""
     full = np.full((len(mine) + -len(mine) % size, mine.shape[1]), idle)
     full[: len(mine)][mine] = values
@@ -243,7 +243,10 @@ def _shares(
 
     def share(tap: jax.Array) -> jax.Array:
         which = jnp.clip(first + tap, 0, columns - 1)
-        here = Crossings(*(field.at[which].get(mode="promise_in_bounds") for field in lines[:4]), *[lines.z] * 5)
+        here = Crossings(
+            *(jnp.asarray(field).at[which].get(mode="promise_in_bounds") for field in lines[:4]),  # type: ignore[arg-type]
+            *[lines.z] * 5,
+        )
         middle, half = footprint(here, slab, form)
         if not form.cell:
             return jnp.maximum(0, 1 - jnp.abs(middle - voxel))

@@ -7,7 +7,7 @@ spacing of the rows that are all linear in i. All are in voxels here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from phantomsim.scanners.ct.geometry import Geometry
 class Box(NamedTuple):
     """A volume's place: voxels (x, y, z), their pitch [mm], and the middle of the first one [mm]."""
 
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
     pitch: np.ndarray
     first: np.ndarray
 
@@ -106,7 +106,7 @@ def mainly_x(rays: Fan) -> np.ndarray:
     return middle[..., 0] >= middle[..., 1]
 
 
-def crossings(rays: Fan, geometry: Geometry, box: Box, axis: int, chosen: np.ndarray, cell: bool) -> Crossings:
+def crossings(rays: Fan, geometry: Geometry, box: Box, axis: int, chosen: Any, cell: bool) -> Crossings:
     """Tables of some columns against the slabs of an axis.
 
     Args:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -171,7 +171,7 @@ def march(volume: jax.Array, data: Tables, dz_mm: jax.Array, form: Form) -> jax.
     padded = jnp.pad(stack, room)
     blocks = padded.reshape(-1, form.group, *padded.shape[1:])
 
-    def chunk(_: None, part: tuple[Crossings, jax.Array]) -> tuple[None, jax.Array]:
+    def chunk(_: None, part: tuple[Crossings, Any]) -> tuple[None, jax.Array]:
         return None, _chunk_of_lines(blocks, *part, dz_mm, form, width, lanes)
 
     sums = jax.lax.scan(chunk, None, (data.lines, data.first))[1]

@@ -37,7 +37,7 @@ class Views(NamedTuple):
         arc: along the detector's arc per radian, in columns [n].
     """
 
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]
     source: np.ndarray
     middle: np.ndarray
     line: np.ndarray
@@ -169,7 +169,7 @@ def adjoint(values: jax.Array, data: Plan, forms: Forms) -> jax.Array:
     return _adjoint(values, data, forms)
 
 
-def _rays(view: Views, axis: int, pitch: jax.Array, kind: str) -> tuple[jax.Array, ...]:
+def _rays(view: Views, axis: int, pitch: jax.Array | np.ndarray, kind: str) -> tuple[jax.Array, ...]:
     """Where rays cross slab 0 and how they go on, on both other axes; way through a slab, 0 if not mine."""
     rows = view.mine.shape[-2]
     row = jnp.arange(rows, dtype=jnp.float32) - (rows - 1) / 2

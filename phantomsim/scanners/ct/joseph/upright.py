@@ -44,7 +44,11 @@ def plan(geometry: Geometry, box: Box, cell: bool, shift: float, count: int) -> 
     """Everything about where rays meet voxels."""
     rays = fan(geometry)
     chosen = mainly_x(rays)
-    along, back, forms, gathers, axes = [], [], [], [], []
+    along: list[march.Tables] = []
+    back: list[gather.Tables] = []
+    forms: list[march.Form] = []
+    gathers: list[gather.Gather] = []
+    axes: list[int] = []
     order, done = np.empty(chosen.size, np.int32), 0
     for axis, mine in ((0, chosen), (1, ~chosen)):
         (index,) = np.nonzero(mine.reshape(-1))
@@ -54,8 +58,11 @@ def plan(geometry: Geometry, box: Box, cell: bool, shift: float, count: int) -> 
         other, sizes = gather.tables(rays, geometry, box, axis, mine, form, count)
         order[index] = done + np.arange(len(index))
         done += table.lines.middle.size
-        for kept, one in zip((along, back, forms, gathers, axes), (table, other, form, sizes, axis)):
-            kept.append(one)  # type: ignore[attr-defined]
+        along.append(table)
+        back.append(other)
+        forms.append(form)
+        gathers.append(sizes)
+        axes.append(axis)
     z, y, x = (int(n) for n in box.count[::-1])
     data = Plan(tuple(along), tuple(back), order, np.float32(box.pitch[2]))  # type: ignore[arg-type]
     return data, Forms(tuple(forms), tuple(gathers), tuple(axes), (z, y, x), geometry.shape)
@@ -78,11 +85,11 @@ def adjoint(values: jax.Array, data: Plan, forms: Forms) -> jax.Array:
 
 
 forward.defvjp(
-    lambda volumes, data, forms: (_forward(volumes, data, forms), data),
+    lambda volumes, data, forms: (_forward(volumes, data, forms), data),  # type: ignore[has-type]
     lambda forms, data, change: (adjoint(change, data, forms), None),
 )
 adjoint.defvjp(
-    lambda values, data, forms: (_adjoint(values, data, forms), data),
+    lambda values, data, forms: (_adjoint(values, data, forms), data),  # type: ignore[has-type]
     lambda forms, data, change: (forward(change, data, forms), None),
 )
 
