@@ -1,9 +1,15 @@
 """Fixtures that every test may use."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# Workers of a trial are processes of their own, each of which would compile the same code for half a minute.
+CACHE = tempfile.TemporaryDirectory(prefix="phantomsim-jax-")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", CACHE.name)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 KINDS = {
     "trial": "phantomsim.trials.spec:Trial",
     "from-files": "phantomsim.generators.spec:FromFiles",
+    "from-hu": "phantomsim.generators.spec:FromHU",
     "procedural": "phantomsim.generators.spec:Procedural",
     "ct": "phantomsim.scanners.ct.spec:CTScanner",
     "mr": "phantomsim.scanners.mr.spec:MRScanner",

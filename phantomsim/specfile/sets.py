@@ -11,6 +11,9 @@ from phantomsim.specfile.nodes import Node, Origin, join
 
 _STEP = re.compile(r"""\[(\d+)\]|\.?(?:("(?:\\.|[^"\\])*"|'[^']*')|([^.\[\]"'=\s]+))""")
 
+# Keys of which a table has one: what says another later (in a table based on it, or by --set) takes the first away.
+RIVALS = (("mAs", "CTDIvol_mGy", "SSDE_mGy", "noise_HU"),)
+
 
 def apply(root: Node, text: str) -> Node:
     """The document with one change, `a.b.c=value`.
@@ -82,7 +85,8 @@ def _put(node: Node, steps: list[str], new: Node, path: str, origin: Origin) -> 
         raise SpecError(f"{origin.where}: {path} is {node.value}, which has no keys")
     empty = _node({}, origin, join(path, step))
     child = _put(node.value.get(step, empty), rest, new, join(path, step), origin)
-    return replace(node, value={**node.value, step: child})
+    kept = node.value if rest else without_rivals(node.value, {step: child})
+    return replace(node, value={**kept, step: child})
 
 
 def index(items: Node, step: str) -> int | None:
@@ -102,10 +106,16 @@ def _items(items: Node) -> str:
     return f"it has {len(items.value)}, from 0" + (f": {', '.join(named)}" if named else "")
 
 
+def without_rivals(table: dict[str, Node], over: dict[str, Node]) -> dict[str, Node]:
+    """A table without those keys that a key of `over` stands instead of; see RIVALS."""
+    gone = {rival for group in RIVALS if set(group) & set(over) for rival in group} - set(over)
+    return {key: node for key, node in table.items() if key not in gone}
+
+
 def merge(base: Node, over: Node) -> Node:
     """`base` with what `over` says instead: tables key by key, all else replaced; `--set` reaches into lists."""
     if isinstance(over.value, dict) and isinstance(base.value, dict):
-        table = dict(base.value)
+        table = without_rivals(base.value, over.value)
         for key, child in over.value.items():
             table[key] = merge(table[key], child) if key in table else child
         return replace(over, value=table)

@@ -217,11 +217,11 @@ def test_read_only_disk_is_told_before_the_work(trial: Path, tmp_path: Path, dis
 def test_full_disk_is_told_and_resume_completes_when_there_is_room(
     trial: Path, disk: Callable[[str], Path], undisturbed: Path
 ) -> None:
-    # 4 kB hold the folders alone; with 32 kB the trial is written, but no patient's pictures.
+    # 4 kB hold the folders alone; with 56 kB the trial is written, but no patient's pictures.
     out = disk("size=4k") / "out"
     told(phantomsim("run", trial, "--out", out, "--workers", 1), 1, str(out), "the disk is full")
     assert results(out) == []
-    disk("size=32k")
+    disk("size=56k")
     told(phantomsim("run", trial, "--out", out, "--workers", 1, "--resume"), 1, str(out), "the disk is full", "resume")
     assert results(out) == []
     assert list(out.glob("parts/*")) == []

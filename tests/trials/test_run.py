@@ -96,14 +96,14 @@ def test_adding_an_arm_or_patients_changes_no_other_score(done, tmp_path):
 
 
 def test_twins_differ_in_the_lesion_alone():
-    # 328 views: streaks of 48 reach far from the lesion (the ratio below is 7 with 48 views, 78 with 328, 273 with 656)
+    # 328 views: streaks of 48 reach far from the lesion (the ratio below is 7 with 48 views and 39 with 328)
     trial = phantomsim.load_trial(SMALL, sets=["arms.0.protocol.views=328"])
     imaging = Imaging.of(trial, 1, (trial.arm("high"),))
     case = imaging.case(trial.arm("high"), True)
     inside = case.lesion_fraction > 0.8
     far = case.lesion_fraction == 0
     assert inside.any()
-    assert np.abs(case.template[inside]).mean() > 40 * np.abs(case.template[far]).mean()
+    assert np.abs(case.template[inside]).mean() > 20 * np.abs(case.template[far]).mean()
 
 
 def test_failing_algorithm_counts_as_worst_and_is_never_dropped(tmp_path):
