@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MOST_READINGS = 2**26  # reconstructed at a time: 256 MiB of float32
 SLOPE_PER_MM = 0.02  # of the log reading by the path of water, at 70 keV: for weights only
 PILED = 1e9  # counts of a cell in one view; more is no scan of a patient
+USUAL_MAS = 200.0
+ENDLESS = 1e4  # times the usual readings in air: a scan without noise
 SPECTRAL = ("water", "iodine")  # bases of mono-energetic and iodine images
 BOUNDS_MM = ((-100.0, 1000.0), (-2000.0, 6000.0))  # least and greatest path of each: mm, and mg/mL x mm
 Group = tuple[int, tuple[int, ...]]  # a beam, and channels of it that are read as one
@@ -216,8 +218,11 @@ def _iterative(scan: Scan, raw: RawData, paths: jax.Array, wanted: CTReconstruct
     weights = None
     if wanted.method in ("cgls", "tv", "pwls"):
         group = groups(scan, wanted.image)[0]
-        readout, (counts, _) = scan.readouts[group[0]], readings(scan, raw, group)
-        weights = inverse_variance(counts, float(readout.quantum[0]), readout.electronic, SLOPE_PER_MM)
+        readout, (counts, air) = scan.readouts[group[0]], readings(scan, raw, group)
+        usual = readout.air[list(group[1])].sum(0) * (scan.protocol.fixed_mAs or USUAL_MAS) / scan.protocol.views
+        # A scan without noise is weighted as one of the protocol's dose: the same method, and no overflow.
+        dose = jnp.where(air > ENDLESS * usual, usual / air, 1.0)
+        weights = inverse_variance(counts * dose, float(readout.quantum[0]), readout.electronic, SLOPE_PER_MM)
     return iterative.reconstruct(wanted.method, paths, setup, weights, wanted.iterations, wanted.strength)  # type: ignore[arg-type]
 
 
