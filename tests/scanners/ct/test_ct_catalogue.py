@@ -5,6 +5,7 @@ import pytest
 
 from phantomsim import catalogue, materials, spec
 from phantomsim.catalogue import path
+from phantomsim.scanners.ct.bowtie import thickness_mm
 from phantomsim.scanners.ct.layout import layout, reach_mm
 from phantomsim.scanners.ct.spec import CTReconstruction, CTScanner
 
@@ -89,8 +90,11 @@ def test_beams_are_as_hard_as_published():
 
 
 def half_value_mm(kVp, scanner):
-    """Of aluminium, by air kerma."""
+    """Of aluminium, by air kerma, on the central ray behind the body bowtie if there is one."""
     spectrum = materials.spectrum(kVp, scanner.filtration, scanner.anode_deg)
+    if "body" in scanner.bowties:
+        middle = thickness_mm(scanner.bowties["body"], 0.0, scanner.source_to_isocentre_mm)
+        spectrum = spectrum.filtered(scanner.bowties["body"].material, float(middle))
     energy = spectrum.energy_keV
     air = {"N": 0.755, "O": 0.232, "Ar": 0.013}
     kerma = spectrum.photons_per_mAs_per_mm2_at_1m * energy * materials.mass_attenuation(air, energy, "transfer")

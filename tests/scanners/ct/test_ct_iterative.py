@@ -297,6 +297,7 @@ def test_nonnegative_images_are(lengths, truth):
         assert float(run(False).min()) < 0 <= float(run(True).min())
 
 
+@pytest.mark.slow
 def test_images_are_differentiable_by_the_data(lengths, truth):
     data, weights = noisy(lengths, truth)
     scan, zero = operators(lengths, 3), jnp.zeros(SHAPE)
