@@ -15,7 +15,7 @@ import numpy as np
 from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
-from phantomsim.scanners.ct import bone, calibration, correct, fdk, helical, radiograph, water
+from phantomsim.scanners.ct import bone, calibration, correct, fdk, radiograph, water
 from phantomsim.scanners.ct.bases import WATER, Bases
 from phantomsim.scanners.ct.dose import solve
 from phantomsim.scanners.ct.expected import Expected
@@ -186,9 +186,7 @@ def _reconstruct(scan: Scan, raws: Sequence[RawData], wanted: CTReconstruction) 
 def filtered(scan: Scan, paths: jax.Array, wanted: CTReconstruction) -> jax.Array:
     """Filtered backprojection of [..., view, row, column] by the scan's path [..., z, y, x]."""
     shape, spacing = _layout(wanted)
-    along = scan.protocol.path == "helical" or scan.protocol.turns > 1
-    method = helical.reconstruct if along else fdk.reconstruct
-    return method(paths, scan.geometry, wanted.kernel, shape, spacing, wanted.offset_mm)
+    return fdk.reconstruct(paths, scan.geometry, wanted.kernel, shape, spacing, wanted.offset_mm)
 
 
 def _image(

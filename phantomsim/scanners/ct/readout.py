@@ -119,9 +119,12 @@ class Readout:
             signals: over those in air.
             mAs: of each view [view].
         """
-        scale = np.asarray(self.air[:, None] * mAs[:, None, None], np.float32)
+        # Two factors that broadcast, not their product, which would be as large as the data.
+        absolute = signals * np.asarray(self.air[:, None], np.float32) * np.asarray(mAs[:, None, None], np.float32)
+        if not self.response.spread.any():
+            return absolute
         share = jnp.asarray(self.response.spread, jnp.float32)[:, :, None, None, None]
-        return signals * scale if not self.response.spread.any() else spread(signals * scale, share[:, 0], share[:, 1])
+        return spread(absolute, share[:, 0], share[:, 1])
 
     def draw(self, key: jax.Array, signals: jax.Array, mAs: np.ndarray) -> jax.Array:
         """Readings with noise, float32 [channel, view, row, column]; arguments as of `moments`."""

@@ -44,7 +44,6 @@ class RigidMotion(Spec):
     turn_deg: float = 0.0
     period_s: NonNegative = 0.0
     start_s: NonNegative = 0.0
-    phases: Samples = 8
 
 
 class Breathing(Spec):
