@@ -31,19 +31,21 @@ class Image:
             self.grid.check(self.values.shape, "image")
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["arrays", "isocentre_mm"], meta_fields=["modality"])
+@partial(jax.tree_util.register_dataclass, data_fields=["arrays", "isocentre_mm"], meta_fields=["modality", "noise"])
 @dataclass(frozen=True)
 class RawData:
     """What the scanner measured, before reconstruction.
 
     Attributes:
-        arrays: CT: `counts` [view, row, column] and `air` [row, column] or [view, row, column];
+        arrays: CT: see `phantomsim.scanners.ct.rawdata`;
             MR: `kspace` complex64 [coil, shot, sample] and what reconstruction may know of it
             (coil maps, noise covariance, sampling mask). Names are static.
         isocentre_mm: world point (x, y, z) that lay at the scanner's isocentre [mm].
         modality: "ct" or "mr" (static).
+        noise: whether noise was drawn; False: the means of what is measured (static).
     """
 
     arrays: dict[str, jax.Array | np.ndarray]
     isocentre_mm: tuple[float, float, float] = field(default=(0.0, 0.0, 0.0))
     modality: str = "ct"
+    noise: bool = True

@@ -23,7 +23,7 @@ def write_raw(
     def fill(root: zarr.Group) -> dict[str, Any]:
         for name, array in raw.arrays.items():
             put(root.require_group("arrays"), check_name(name), np.asarray(array))
-        about = {"modality": raw.modality, "isocentre_mm": [float(v) for v in raw.isocentre_mm]}
+        about = {"modality": raw.modality, "isocentre_mm": [float(v) for v in raw.isocentre_mm], "noise": raw.noise}
         return about | {"arrays": list(raw.arrays), "facts": dict(facts or {})}
 
     write_store(path, "raw", fill, replace)
@@ -39,6 +39,6 @@ def read_raw(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> Raw
         for name in names:
             arrays[name] = load(root, f"arrays/{name}", max_bytes=max_bytes)
             max_bytes -= arrays[name].nbytes
-        return RawData(arrays, (x, y, z), str(own["modality"]))
+        return RawData(arrays, (x, y, z), str(own["modality"]), bool(own.get("noise", True)))
     except (KeyError, TypeError, ValueError) as e:
         raise FormatError(f"{path}: the raw data's attributes are damaged ({e!r}). Copy it again") from e

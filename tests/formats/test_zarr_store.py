@@ -60,11 +60,12 @@ def test_raw_round_trip_is_exact(tmp_path):
         "one": np.float32(3.5) * np.ones(()),
         "none": np.zeros((0,)),
     }
-    raw = RawData(arrays, (1.0, 2.5, -3.0), "mr")
+    raw = RawData(arrays, (1.0, 2.5, -3.0), "mr", noise=False)
     zarr_store.write_raw(tmp_path / "a", raw)
     back = zarr_store.read_raw(tmp_path / "a")
     assert back.isocentre_mm == raw.isocentre_mm
     assert back.modality == "mr"
+    assert back.noise is False
     assert list(back.arrays) == list(arrays)
     assert all(same(np.asarray(arrays[n]), back.arrays[n]) for n in arrays)
 

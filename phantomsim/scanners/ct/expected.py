@@ -11,7 +11,7 @@ import numpy as np
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["signals", "current", "isocentre_mm", "direction", "opacity", "water_mm", "outside_mm"],
+    data_fields=["signals", "current", "isocentre_mm", "direction", "water_mm", "outside_mm"],
     meta_fields=[],
 )
 @dataclass(frozen=True)
@@ -24,7 +24,6 @@ class Expected:
         current: tube current of each view over the mean [view].
         isocentre_mm: world point (x, y, z) at the isocentre [mm].
         direction: of the phantom's grid [3, 3].
-        opacity: logarithm of air over reading through the middle of the patient, for noise prediction [view].
         water_mm: water-equivalent diameter of the patient, mean over the scanned slices [mm].
         outside_mm: water path in an outermost column; above a few mm the patient reaches out of the field [mm].
     """
@@ -33,6 +32,5 @@ class Expected:
     current: np.ndarray
     isocentre_mm: np.ndarray
     direction: np.ndarray
-    opacity: np.ndarray
     water_mm: float
     outside_mm: float

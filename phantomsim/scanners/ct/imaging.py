@@ -15,10 +15,11 @@ import numpy as np
 from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
-from phantomsim.scanners.ct import bone, calibration, correct, fdk, radiograph, water
+from phantomsim.scanners.ct import bone, calibration, correct, fdk, radiograph, rawdata, water
 from phantomsim.scanners.ct.bases import WATER, Bases
 from phantomsim.scanners.ct.dose import solve
 from phantomsim.scanners.ct.expected import Expected
+from phantomsim.scanners.ct.rawdata import Group
 from phantomsim.scanners.ct.spec import CTReconstruction
 
 if TYPE_CHECKING:
@@ -26,26 +27,8 @@ if TYPE_CHECKING:
 
 MOST_READINGS = 2**26  # reconstructed at a time: 256 MiB of float32
 SLOPE_PER_MM = 0.02  # of the log reading by the path of water, at 70 keV: for weights only
-PILED = 1e9  # counts of a cell in one view; more is no scan of a patient
-USUAL_MAS = 200.0
-ENDLESS = 1e4  # times the usual readings in air: a scan without noise
 SPECTRAL = ("water", "iodine")  # bases of mono-energetic and iodine images
 BOUNDS_MM = ((-100.0, 1000.0), (-2000.0, 6000.0))  # least and greatest path of each: mm, and mg/mL x mm
-Group = tuple[int, tuple[int, ...]]  # a beam, and channels of it that are read as one
-
-
-def raw(scan: Scan, expected: Expected, readings: Sequence[jax.Array], air: Sequence[np.ndarray]) -> RawData:
-    """Raw data of all beams' channels; a single channel has no axis of its own."""
-    counts = readings[0] if len(readings) == 1 else jnp.concatenate(readings)
-    open_beam = np.concatenate(air).astype(np.float32)
-    single = len(counts) == 1
-    arrays = {
-        "counts": counts[0] if single else counts,
-        "air": open_beam[0] if single else open_beam,
-        "current": expected.current.astype(np.float32),
-        "direction": expected.direction,
-    }
-    return RawData(arrays, tuple(map(float, expected.isocentre_mm)), "ct")  # type: ignore[arg-type]
 
 
 def groups(scan: Scan, image: str) -> list[Group]:
@@ -58,29 +41,6 @@ def groups(scan: Scan, image: str) -> list[Group]:
     return every
 
 
-def channels(scan: Scan, raw: RawData) -> tuple[jax.Array, jax.Array]:
-    """Readings of all channels [channel, view, row, column] at the mean current, and in air [channel, row, column].
-
-    Counts lost by pile-up are made up for in both.
-    """
-    rows, columns = scan.geometry.shape[1:]
-    counts = jnp.asarray(raw.arrays["counts"]).reshape(-1, scan.geometry.views, rows, columns)
-    air = jnp.asarray(raw.arrays["air"]).reshape(-1, rows, columns)
-    ends = np.cumsum([r.channels for r in scan.readouts])[:-1].tolist()
-    if float(air.max()) < PILED:  # a noise-free scan is of a dose that no counter could take, and free of pile-up
-        parts = zip(scan.readouts, jnp.split(counts, ends), jnp.split(air, ends))
-        made = [(r.unpiled(c), r.unpiled(a)) for r, c, a in parts]
-        counts, air = (jnp.concatenate(part) for part in zip(*made))
-    return counts / jnp.asarray(raw.arrays["current"])[:, None, None], air
-
-
-def readings(scan: Scan, raw: RawData, group: Group) -> tuple[jax.Array, jax.Array]:
-    """Readings of a group of channels, added up [view, row, column], and in air [row, column]; see `channels`."""
-    counts, air = channels(scan, raw)
-    chosen = np.array(group[1]) + sum(r.channels for r in scan.readouts[: group[0]])
-    return counts[chosen].sum(0), air[chosen].sum(0)
-
-
 def group_bases(scan: Scan, group: Group) -> Bases:
     """Bases in the beam of a group, with one response: what its channels read together."""
     one = scan.readouts[group[0]].beam
@@ -88,16 +48,10 @@ def group_bases(scan: Scan, group: Group) -> Bases:
     return Bases(dataclasses.replace(one, weights=summed), (WATER,))
 
 
-def floor(scan: Scan, group: Group, photons: float) -> float:
-    """A reading of so many photons of mean energy, in the unit of the readings."""
-    readout = scan.readouts[group[0]]
-    return photons * (readout.beam.photon_keV if readout.response.counter is None else 1.0)
-
-
 def line_integrals(scan: Scan, raw: RawData, wanted: CTReconstruction, group: Group) -> jax.Array:
     """Minus the logarithm of corrected readings over air [view, row, column]."""
-    counts, air = readings(scan, raw, group)
-    least = np.float32(floor(scan, group, wanted.floor_photons))
+    counts, air = rawdata.readings(scan, raw, group)
+    least = rawdata.floor(scan, raw, group, air, wanted.floor_photons)
     if wanted.scatter_correction == "kernel":
         counts = _without_scatter(scan, counts, air, group)
     return correct.line_integrals(counts, air, least)
@@ -216,11 +170,8 @@ def _iterative(scan: Scan, raw: RawData, paths: jax.Array, wanted: CTReconstruct
     weights = None
     if wanted.method in ("cgls", "tv", "pwls"):
         group = groups(scan, wanted.image)[0]
-        readout, (counts, air) = scan.readouts[group[0]], readings(scan, raw, group)
-        usual = readout.air[list(group[1])].sum(0) * (scan.protocol.fixed_mAs or USUAL_MAS) / scan.protocol.views
-        # A scan without noise is weighted as one of the protocol's dose: the same method, and no overflow.
-        dose = jnp.where(air > ENDLESS * usual, usual / air, 1.0)
-        weights = inverse_variance(counts * dose, float(readout.quantum[0]), readout.electronic, SLOPE_PER_MM)
+        readout, counts = scan.readouts[group[0]], rawdata.readings(scan, raw, group)[0] * rawdata.current(raw)
+        weights = inverse_variance(counts, float(readout.quantum[0]), readout.electronic, SLOPE_PER_MM)
     return iterative.reconstruct(wanted.method, paths, setup, weights, wanted.iterations, wanted.strength)  # type: ignore[arg-type]
 
 
@@ -231,7 +182,7 @@ def _spectral(scan: Scan, raws: Sequence[RawData], wanted: CTReconstruction) -> 
     quantum = np.concatenate([r.quantum for r in scan.readouts])
     found = []
     for one in raws:
-        counts, air = channels(scan, one)
+        counts, air = rawdata.channels(scan, one)
         table = model.of_beams([r.beam for r in scan.readouts], air, quantum, SPECTRAL)
         electronic = np.concatenate([np.full(r.channels, r.electronic) for r in scan.readouts]) / quantum
         scale = jnp.asarray(quantum, jnp.float32)[:, None, None, None]

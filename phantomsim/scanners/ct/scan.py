@@ -13,7 +13,7 @@ import numpy as np
 from phantomsim.errors import ScannerError
 from phantomsim.image import Image, RawData
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.ct import exposure, imaging, layout, volume
+from phantomsim.scanners.ct import exposure, imaging, layout, rawdata, volume
 from phantomsim.scanners.ct.bases import Bases
 from phantomsim.scanners.ct.dose import ctdi, modulation, report, size, solve
 from phantomsim.scanners.ct.expected import Expected
@@ -22,7 +22,7 @@ from phantomsim.scanners.ct.scatter import added
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
 from phantomsim.spec import Spec, digest
 
-ENDLESS_MAS = 1e9
+NOISE_FREE_MAS = 200.0  # that noise-free readings are stated for; only weights of iterative methods know of it
 EDGE_MM = 5.0  # of water; more than that in an outermost column: the patient reaches out of the scan field
 MAS_DIGITS = 3  # significant digits of a tube current that is solved for: generators have steps
 
@@ -91,18 +91,22 @@ class Scan:
         signals, water = exposure.signals(phantom, isocentre_mm, self.geometry, bases, self.scanner, self.protocol)
         outside = self._outside_mm(water)
         signals = added.with_scatter(signals, self.readouts, phantom, isocentre_mm, self.protocol, key)
-        opacity = modulation.scout(-np.log(np.maximum(signals[0][0], 1e-12)), self.geometry.column_at_isocentre_mm)
-        shape = self.protocol.modulation
-        current = np.ones(len(opacity)) if shape is None else modulation.currents(opacity, shape, self.protocol.views)
         return Expected(
             signals,
-            current,
+            self._current(signals[0][0]),
             np.asarray(isocentre_mm, float),
             np.asarray(phantom.grid.direction),
-            opacity,
             self._water_diameter(phantom, isocentre_mm),
             outside,
         )
+
+    def _current(self, signals: jax.Array) -> np.ndarray:
+        """Tube current of each view over the mean, planned on the first channel's signals [view, row, column]."""
+        shape = self.protocol.modulation
+        if shape is None:
+            return np.ones(len(signals))
+        opacity = modulation.scout(-np.log(np.maximum(signals, 1e-12)), self.geometry.column_at_isocentre_mm)
+        return modulation.currents(opacity, shape, self.protocol.views)
 
     def _outside_mm(self, water: jax.Array) -> float:
         """Water path in an outermost column. Raises ScannerError for nothing in the beam, or a patient cut off."""
@@ -152,19 +156,21 @@ class Scan:
         mAs = self._view_mAs(expected, self.mAs(expected))
         keys = jax.random.split(key, len(self.readouts)) if len(self.readouts) > 1 else [key]
         drawn = [r.draw(k, s, mAs) for r, k, s in zip(self.readouts, keys, expected.signals)]
-        return imaging.raw(self, expected, drawn, [r.air_scan(float(mAs.mean())) for r in self.readouts])
+        air = [r.air_scan(float(mAs.mean())) for r in self.readouts]
+        return rawdata.raw(expected, drawn, air, mAs, noise=True)
 
     def noise_free(self, expected: Expected) -> RawData:
-        """Readings at a dose without limit, the same for every mAs and without pile-up."""
-        mAs = self._view_mAs(expected, ENDLESS_MAS)
+        """The means of readings, free of noise and of pile-up, the same for every mAs."""
+        mAs = self._view_mAs(expected, NOISE_FREE_MAS)
         clean = [r.mean(s, mAs) for r, s in zip(self.readouts, expected.signals)]
-        return imaging.raw(self, expected, clean, [r.air_scan(float(mAs.mean()), piled=False) for r in self.readouts])
+        air = [r.air_scan(float(mAs.mean()), piled=False) for r in self.readouts]
+        return rawdata.raw(expected, clean, air, mAs, noise=False)
 
     def reconstruct(self, raw: RawData, reconstruction: CTReconstruction) -> Image:
         """Slices in HU on the grid that the reconstruction declares, around the isocentre.
 
         Raises:
-            ScannerError: slices beyond the beam, or an image that these readings cannot give.
+            ScannerError: see `reconstruct_all`.
         """
         return self.reconstruct_all([raw], reconstruction)[0]
 
@@ -172,9 +178,11 @@ class Scan:
         """`reconstruct` of several scans at once, which may differ in dose; as many at a time as memory allows.
 
         Raises:
-            ScannerError: slices beyond the beam, or an image that these readings cannot give.
+            ScannerError: slices beyond the beam, an image that these readings cannot give, or raw data of another scan.
         """
         self.check(reconstruction)
+        for raw in raws:
+            rawdata.check(self, raw)
         return imaging.reconstruct_all(self, raws, reconstruction)
 
     def check(self, wanted: CTReconstruction) -> None:

@@ -143,13 +143,13 @@ class Scan:
     def acquire(self, expected: Expected, key: jax.Array) -> RawData:
         """Measure the protocol's lines, with the coils' thermal noise."""
         root = np.linalg.cholesky(self.covariance_uV2 / 2).astype(np.float32)  # of the real and imaginary part
-        return self._raw(expected, _with_noise(expected.kspace, sampling.measured(self.protocol), root, key))
+        return self._raw(expected, _with_noise(expected.kspace, sampling.measured(self.protocol), root, key), True)
 
     def noise_free(self, expected: Expected) -> RawData:
         """The data of infinitely many averages."""
-        return self._raw(expected, _shots(expected.kspace, sampling.measured(self.protocol)))
+        return self._raw(expected, _shots(expected.kspace, sampling.measured(self.protocol)), False)
 
-    def _raw(self, expected: Expected, kspace: jax.Array | np.ndarray) -> RawData:
+    def _raw(self, expected: Expected, kspace: jax.Array | np.ndarray, noise: bool) -> RawData:
         lines = sampling.measured(self.protocol).astype(np.int32)
         arrays = {
             "kspace": kspace,
@@ -159,7 +159,7 @@ class Scan:
             "noise_covariance": self.covariance_uV2.astype(np.float32),
             "direction": np.asarray(expected.direction),
         }
-        return RawData(arrays, expected.isocentre_mm, "mr")
+        return RawData(arrays, expected.isocentre_mm, "mr", noise)
 
     def check(self, wanted: MRReconstruction) -> None:
         """Whether data of this protocol can be reconstructed so; all reconstructions fit all protocols."""

@@ -49,6 +49,25 @@ def test_noise_free_image_does_not_depend_on_mAs(scanner, protocol, expected, re
     np.testing.assert_allclose(images[0], images[1], atol=0.01)
 
 
+def test_raw_data_say_what_they_are(scan, expected):
+    measured, means = scan.acquire(expected, jax.random.key(0)), scan.noise_free(expected)
+    assert (measured.noise, means.noise) == (True, False)
+    np.testing.assert_allclose(measured.arrays["mAs"].sum(), 200.0, rtol=1e-5)
+
+
+def test_readings_of_any_size_are_taken_as_what_they_are_said_to_be(scan, expected, reconstruction):
+    """A dose a million times as high is a scan all the same, and its image the noise-free one."""
+    bright = scan.acquire(dataclasses.replace(expected, current=expected.current * 1e6), jax.random.key(0))
+    image, clean = (scan.reconstruct(r, reconstruction).values for r in (bright, scan.noise_free(expected)))
+    np.testing.assert_allclose(image, clean, atol=0.5)
+
+
+def test_raw_data_of_another_scan_are_an_error(scanner, protocol, scan, expected, reconstruction):
+    other = scanner.build(protocol.model_copy(update={"views": 120}))
+    with pytest.raises(ScannerError, match=r"counts \[240, 4, .*this scan's are counts \[120, 4"):
+        other.reconstruct(scan.noise_free(expected), reconstruction)
+
+
 def test_same_key_gives_the_same_readings(scan, expected):
     one, two, other = (scan.acquire(expected, jax.random.key(k)).arrays["counts"] for k in (1, 1, 2))
     assert np.array_equal(one, two)
