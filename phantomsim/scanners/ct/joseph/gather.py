@@ -16,7 +16,7 @@ import numpy as np
 
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.joseph.lines import Box, Crossings, Fan, crossings
-from phantomsim.scanners.ct.joseph.march import LANES, LEAST, WORK, Form, footprint, path_mm, z_range
+from phantomsim.scanners.ct.joseph.march import WORK, Form, footprint, lanes, path_mm, running_sum, z_range
 
 MARGIN = 2e-3  # of a column: rounding in float32 must not lose one at its very edge
 
@@ -172,20 +172,20 @@ def spread(
     """Transpose of `march.march` for one axis.
 
     Args:
-        data: [view, column, K, row], all views.
+        data: [view, column, row, K], all views.
         tables, gather: of `tables`.
         dz_mm: voxel pitch along z.
-        shape: of the volume: slabs, across, K, z.
+        shape: of the volume: slabs, across, z, K.
     Returns:
-        [slab, across, K, z].
+        [slab, across, z, K].
     """
-    slabs, width, count, height = shape
+    slabs, width, height, count = shape
     form = gather.march
     group, chunks = form.group, len(tables.first)
     depth = gather.window + (form.cell and not form.planar)
-    lanes = 1 if form.planar else max(depth + -depth % LANES, -(-LEAST // count))
+    deep = 1 if form.planar else lanes(depth, count)
     path = path_mm(jax.tree.map(lambda a: a.reshape(-1), tables.lines), dz_mm, form)
-    path = path.reshape(chunks, gather.views, -1, 1, form.rows)
+    path = path.reshape(chunks, gather.views, -1, form.rows, 1)
     sent = data[tables.inverse.index] * path
 
     def slabs_of(_: None, block: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
@@ -196,26 +196,26 @@ def spread(
             values, lines, inverse, first, pairs = part
 
             def work(total: jax.Array) -> jax.Array:
-                stacks = _stacks(values, lines, start + (group - 1) / 2, first, gather, lanes)
+                stacks = _stacks(values, lines, start + (group - 1) / 2, first, gather, deep)
                 low, shares = jax.vmap(lambda one, way: _shares(one, way, index, width, gather))(lines, inverse)
-                part = _gather(stacks, low, shares, pairs, (group, width, count * lanes))
-                part = part.reshape(group, width, count, lanes)[..., :depth]
-                part = jnp.diff(part, axis=-1) if form.cell and not form.planar else part
-                before = jax.lax.dynamic_slice_in_dim(total, first, gather.window, -1)
-                return jax.lax.dynamic_update_slice_in_dim(total, before + part, first, -1)
+                part = _gather(stacks, low, shares, pairs, (group, width, deep * count))
+                part = part.reshape(group, width, deep, count)[:, :, :depth]
+                part = jnp.diff(part, axis=-2) if form.cell and not form.planar else part
+                before = jax.lax.dynamic_slice_in_dim(total, first, gather.window, -2)
+                return jax.lax.dynamic_update_slice_in_dim(total, before + part, first, -2)
 
             return jax.lax.cond(pairs > 0, work, lambda total: total, total), None
 
-        zero = jnp.zeros((group, width, count, height), jnp.float32)
+        zero = jnp.zeros((group, width, height, count), jnp.float32)
         return None, jax.lax.scan(chunk, zero, (sent, tables.lines, tables.inverse, tables.first, need))[0]
 
     starts = jnp.arange(len(tables.taps), dtype=jnp.float32) * group
     total = jax.lax.scan(slabs_of, None, (starts, jnp.asarray(tables.taps)))[1]
-    return total.reshape(-1, width, count, height)[:slabs]
+    return total.reshape(-1, width, height, count)[:slabs]
 
 
 def _gather(stacks: jax.Array, low: jax.Array, shares: jax.Array, pairs: jax.Array, shape: tuple) -> jax.Array:
-    """Sum over views and the columns that touch each voxel: [view, column, K x z] -> [slab, across, K x z]."""
+    """Sum over views and the columns that touch each voxel: [view, column, z x K] -> [slab, across, z x K]."""
 
     def view(total: jax.Array, part: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         rows, first, share = part
@@ -257,49 +257,49 @@ def _shares(
 
 
 def _stacks(
-    values: jax.Array, lines: Crossings, middle: jax.Array, first: jax.Array, gather: Gather, lanes: int
+    values: jax.Array, lines: Crossings, middle: jax.Array, first: jax.Array, gather: Gather, deep: int
 ) -> jax.Array:
-    """What columns send to each z (or edge) of their window [view, column, K x z], columns padded by `taps`."""
-    views, columns, count, _ = values.shape
+    """What columns send to each z (or edge) of their window [view, column, z x K], columns padded by `taps`."""
+    views, columns, _, count = values.shape
     if gather.march.planar:
-        return jnp.pad(values[..., 0], ((0, 0), (gather.taps, 2 * gather.taps), (0, 0)))
+        return jnp.pad(values[:, :, 0], ((0, 0), (gather.taps, 2 * gather.taps), (0, 0)))
     z = (lines.z + lines.z_step * middle)[..., None]
     pitch = jnp.maximum(lines.pitch + lines.pitch_step * middle, 1e-6)[..., None]
-    height = jnp.arange(lanes, dtype=jnp.float32) + first.astype(jnp.float32)
+    height = jnp.arange(deep, dtype=jnp.float32) + first.astype(jnp.float32)
     if gather.march.cell:
         out = _between(values, (height - 0.5 - z) / pitch)
     else:
         out = _tents(values, z, pitch, height, gather.rows)
-    out = out.reshape(views, columns, count * lanes)
+    out = out.reshape(views, columns, deep * count)
     return jnp.pad(out, ((0, 0), (gather.taps, 2 * gather.taps), (0, 0)))
 
 
 def _between(values: jax.Array, place: jax.Array) -> jax.Array:
-    """Running sums of rows [view, column, K, row] read at places in rows [view, column, z]."""
-    total = jnp.pad(jnp.cumsum(values, -1), ((0, 0),) * 3 + ((1, 0),))
-    rows = values.shape[-1]
+    """Running sums of rows [view, column, row, K] read at places in rows [view, column, z]."""
+    total = running_sum(values)
+    rows = values.shape[-2]
     inside = jnp.clip(place, 0, rows)
     low = jnp.minimum(inside.astype(jnp.int32), rows - 1)
     one, two = (_read(total, low + i) for i in (0, 1))
-    return one + (inside - low)[:, :, None] * (two - one)
+    return one + (inside - low)[..., None] * (two - one)
 
 
 def _tents(values: jax.Array, z: jax.Array, pitch: jax.Array, height: jax.Array, taps: int) -> jax.Array:
     """Rows within one voxel of each height, weighted linearly."""
-    rows = values.shape[-1]
-    padded = jnp.pad(values, ((0, 0),) * 3 + ((1, 1),))
+    rows = values.shape[-2]
+    padded = jnp.pad(values, ((0, 0),) * 2 + ((1, 1), (0, 0)))
     low = jnp.ceil((height - 1 - z) / pitch - 1e-4)
     out = jnp.float32(0)
     for tap in range(taps):
         row = low + tap
         share = jnp.maximum(0, 1 - jnp.abs(z + pitch * row - height))
         index = (jnp.clip(row, -1, rows) + 1).astype(jnp.int32)
-        out = out + share[:, :, None] * _read(padded, index)
+        out = out + share[..., None] * _read(padded, index)
     return out
 
 
 def _read(values: jax.Array, place: jax.Array) -> jax.Array:
-    """[view, column, K, row] at [view, column, z] -> [view, column, K, z]."""
-    views, columns, count, rows = values.shape
-    start = jnp.arange(views * columns * count, dtype=jnp.int32).reshape(views, columns, count, 1) * rows
-    return values.reshape(-1).at[start + place[:, :, None]].get(mode="promise_in_bounds")
+    """[view, column, row, K] at [view, column, z] -> [view, column, z, K]."""
+    views, columns, rows, count = values.shape
+    start = jnp.arange(views * columns, dtype=jnp.int32).reshape(views, columns, 1) * rows
+    return values.reshape(-1, count).at[start + place].get(mode="promise_in_bounds")

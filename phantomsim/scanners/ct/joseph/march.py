@@ -125,8 +125,8 @@ def taps(lines: Crossings, box: Box, axis: int, cell: bool) -> int:
 
 
 def running_sum(volume: jax.Array) -> jax.Array:
-    """Sum of all voxels below each edge along the last axis [.., z] -> [.., z + 1]."""
-    return jnp.pad(jnp.cumsum(volume, -1), [(0, 0)] * (volume.ndim - 1) + [(1, 0)])
+    """Sum of all voxels below each edge along z [.., z, K] -> [.., z + 1, K]."""
+    return jnp.pad(jnp.cumsum(volume, -2), [(0, 0)] * (volume.ndim - 2) + [(1, 0), (0, 0)])
 
 
 def across(lines: Crossings, slab: jax.Array, form: Form, count: int) -> tuple[jax.Array, list[jax.Array]]:
@@ -154,55 +154,58 @@ def march(volume: jax.Array, data: Tables, dz_mm: jax.Array, form: Form) -> jax.
     """Integrals along the lines of one axis.
 
     Args:
-        volume: [slab, across, K, z].
+        volume: [slab, across, z, K].
         data: of `tables`.
         dz_mm: voxel pitch along z.
         form: of `tables`.
     Returns:
-        [line, K, row].
+        [line, row, K].
     """
-    slabs, width, count, _ = volume.shape
+    slabs, width, _, count = volume.shape
     if form.planar:
-        return _planar(volume[..., 0], data.lines, dz_mm, form)
-    stack = running_sum(volume) if form.cell else jnp.pad(volume, [(0, 0)] * 3 + [(1, 1)])
+        return _planar(volume[:, :, 0], data.lines, dz_mm, form)
+    stack = running_sum(volume) if form.cell else jnp.pad(volume, [(0, 0)] * 2 + [(1, 1), (0, 0)])
     depth = form.window + (1 if form.cell else 2)
-    lanes = max(depth + -depth % LANES, -(-LEAST // count))
-    room = ((0, -slabs % form.group), (form.taps, 2 * form.taps), (0, 0), (0, lanes - depth))
+    height = lanes(depth, count)
+    room = ((0, -slabs % form.group), (form.taps, 2 * form.taps), (0, height - depth), (0, 0))
     padded = jnp.pad(stack, room)
     blocks = padded.reshape(-1, form.group, *padded.shape[1:])
 
     def chunk(_: None, part: tuple[Crossings, Any]) -> tuple[None, jax.Array]:
-        return None, _chunk_of_lines(blocks, *part, dz_mm, form, width, lanes)
+        return None, _chunk_of_lines(blocks, *part, dz_mm, form, width, height)
 
     sums = jax.lax.scan(chunk, None, (data.lines, data.first))[1]
-    return sums.reshape(-1, count, form.rows)
+    return sums.reshape(-1, form.rows, count)
+
+
+def lanes(depth: int, count: int) -> int:
+    """Heights of padded z-rows of `count` volumes side by side, so that XLA treats them as vectors."""
+    return max(depth + -depth % max(1, LANES // count), -(-LEAST // count))
 
 
 def _planar(volume: jax.Array, lines: Crossings, dz_mm: jax.Array, form: Form) -> jax.Array:
     """`march` of one row through one slice [slab, across, K]."""
-    padded = jnp.pad(volume.transpose(0, 2, 1), ((0, 0), (0, 0), (form.taps, 2 * form.taps)))
-    slabs = (padded, jnp.arange(len(volume), dtype=jnp.float32))
+    slabs, width, count = volume.shape
+    padded = jnp.pad(volume, ((0, 0), (form.taps, 2 * form.taps), (0, 0)))
 
     def chunk(_: None, part: Crossings) -> tuple[None, jax.Array]:
         def slab(total: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-            low, shares = across(part, one[1], form, volume.shape[1])
-            for m, share in enumerate(shares):
-                total += share * one[0].at[:, low + m].get(mode="promise_in_bounds")
-            return total, None
+            low, shares = across(part, one[1], form, width)
+            parts = (s[:, None] * one[0].at[low + m].get(mode="promise_in_bounds") for m, s in enumerate(shares))
+            return total + sum(parts), None
 
-        zero = jnp.zeros((volume.shape[2], form.chunk), jnp.float32)
-        total = jax.lax.scan(slab, zero, slabs)[0]
-        return None, total.T * path_mm(part, dz_mm, form)
+        zero = jnp.zeros((form.chunk, count), jnp.float32)
+        total = jax.lax.scan(slab, zero, (padded, jnp.arange(slabs, dtype=jnp.float32)))[0]
+        return None, total * path_mm(part, dz_mm, form)
 
-    sums = jax.lax.scan(chunk, None, lines)[1]
-    return sums.reshape(-1, volume.shape[2], 1)
+    return jax.lax.scan(chunk, None, lines)[1].reshape(-1, 1, count)
 
 
 def _chunk_of_lines(
-    blocks: jax.Array, lines: Crossings, first: jax.Array, dz_mm: jax.Array, form: Form, width: int, lanes: int
+    blocks: jax.Array, lines: Crossings, first: jax.Array, dz_mm: jax.Array, form: Form, width: int, height: int
 ) -> jax.Array:
-    """Integrals along one chunk of lines [line, K, row]."""
-    count = blocks.shape[3]
+    """Integrals along one chunk of lines [line, row, K]."""
+    count = blocks.shape[-1]
     size = form.chunk
     readings = form.rows + form.cell
 
@@ -210,28 +213,28 @@ def _chunk_of_lines(
         total, place = carry  # found one step before: XLA would find places anew for each number that it reads
 
         def slab(rows: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-            plane = jax.lax.dynamic_slice_in_dim(one[0], first, lanes, -1).reshape(-1, count * lanes)
+            plane = jax.lax.dynamic_slice_in_dim(one[0], first, height, -2).reshape(-1, height * count)
             low, shares = across(lines, one[1], form, width)
             parts = (s[:, None] * plane.at[low + m].get(mode="promise_in_bounds") for m, s in enumerate(shares))
             return rows + sum(parts), None
 
         start = data[1]
         index = start + jnp.arange(form.group, dtype=jnp.float32)
-        rows = jax.lax.scan(slab, jnp.zeros((size, count * lanes), jnp.float32), (data[0], index))[0]
+        rows = jax.lax.scan(slab, jnp.zeros((size, height * count), jnp.float32), (data[0], index))[0]
         middle = start + (form.group - 1) / 2
         part = _heights(lines, middle, first, form) - place
-        value = _read(rows.reshape(size * count, lanes), place, part)
+        value = _read(rows.reshape(size, height, count), place, part)
         if form.cell:
             value = value / (lines.pitch + lines.pitch_step * middle)[:, None, None]
         return (total + value, _below(_heights(lines, middle + form.group, first, form), form)), None
 
-    total = jnp.zeros((size, count, readings), jnp.float32)
+    total = jnp.zeros((size, readings, count), jnp.float32)
     starts = jnp.arange(len(blocks), dtype=jnp.float32) * form.group
     place = _below(_heights(lines, jnp.float32((form.group - 1) / 2), first, form), form)
     total = jax.lax.scan(block, (total, place), (blocks, starts))[0][0]
     if form.cell:
-        total = jnp.diff(total, axis=-1)
-    return total * path_mm(lines, dz_mm, form)[:, None]
+        total = jnp.diff(total, axis=1)
+    return total * path_mm(lines, dz_mm, form)[..., None]
 
 
 def _heights(lines: Crossings, middle: jax.Array, first: jax.Array, form: Form) -> jax.Array:
@@ -248,12 +251,12 @@ def _below(z: jax.Array, form: Form) -> jax.Array:
 
 
 def _read(rows: jax.Array, place: jax.Array, part: jax.Array) -> jax.Array:
-    """Interpolate a group's z-rows [line x K, z] -> [line, K, row]."""
-    count = len(rows) // len(place)
-    start = jnp.arange(len(rows), dtype=jnp.int32).reshape(len(place), count, 1) * rows.shape[1]
-    flat, index = rows.reshape(-1), start + place[:, None]
+    """Interpolate a group's z-rows [line, z, K] -> [line, row, K]."""
+    lines, height, count = rows.shape
+    flat = rows.reshape(-1, count)
+    index = jnp.arange(lines, dtype=jnp.int32)[:, None] * height + place
     one, two = (flat.at[index + i].get(mode="promise_in_bounds") for i in (0, 1))
-    return one + part[:, None] * (two - one)
+    return one + part[..., None] * (two - one)
 
 
 def path_mm(lines: Crossings, dz_mm: jax.Array, form: Form) -> jax.Array:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.scanners.ct.geometry import Geometry
-from phantomsim.scanners.ct.joseph import gather, march
+from phantomsim.scanners.ct.joseph import gather, march, symmetry
 from phantomsim.scanners.ct.joseph.lines import Box, fan, mainly_x
 
 
@@ -19,14 +19,17 @@ class Plan(NamedTuple):
 
     Attributes:
         along: lines that are stepped through slabs of x and of y.
-        order: place of each (view, column) among them [view x column].
         back: the same from the voxels' side.
+        order: place of each (view, column) among the lines [view x column].
+        target, share: see `symmetry.Symmetry`; empty without symmetry.
         dz_mm: voxel pitch along z.
     """
 
     along: tuple[march.Tables, ...]
     back: tuple[gather.Tables, ...]
     order: np.ndarray
+    target: np.ndarray
+    share: np.ndarray
     dz_mm: np.ndarray
 
 
@@ -38,10 +41,14 @@ class Forms(NamedTuple):
     axes: tuple[int, ...]
     shape: tuple[int, int, int]
     data_shape: tuple[int, int, int]
+    square: symmetry.Square | None = None
 
 
 def plan(geometry: Geometry, box: Box, cell: bool, shift: float, count: int) -> tuple[Plan, Forms]:
     """Everything about where rays meet voxels."""
+    found = symmetry.find(geometry, box)
+    if found is not None:
+        return _symmetric(geometry, box, cell, shift, count, *found)
     rays = fan(geometry)
     chosen = mainly_x(rays)
     along: list[march.Tables] = []
@@ -63,13 +70,43 @@ def plan(geometry: Geometry, box: Box, cell: bool, shift: float, count: int) -> 
         forms.append(form)
         gathers.append(sizes)
         axes.append(axis)
+    none = np.zeros((0, 0, 0), np.int32)
+    dz_mm = np.asarray(box.pitch[2], np.float32)
+    data = Plan(tuple(along), tuple(back), order, none, none.astype(np.float32), dz_mm)
+    return data, Forms(tuple(forms), tuple(gathers), tuple(axes), _shape(box), geometry.shape)
+
+
+def _symmetric(
+    geometry: Geometry,
+    box: Box,
+    cell: bool,
+    shift: float,
+    count: int,
+    same: symmetry.Symmetry,
+    square: symmetry.Square,
+    whole: Box,
+) -> tuple[Plan, Forms]:
+    """The few views that stand for all, through turned copies of the volume."""
+    few = geometry.subset(same.views)
+    rays, turns = fan(few), len(square.turns)
+    (index,) = np.nonzero(same.mine.reshape(-1))
+    table, form = march.tables(rays, few, whole, 0, index, cell, count * turns, shift)
+    other, sizes = gather.tables(rays, few, whole, 0, same.mine, form, count * turns)
+    line = np.zeros(same.mine.size, np.int64)
+    line[index] = np.arange(len(index))
+    order = (line[same.place // turns] * turns + same.place % turns).astype(np.int32)
+    dz_mm = np.asarray(box.pitch[2], np.float32)
+    data = Plan((table,), (other,), order, same.target, same.share, dz_mm)
+    return data, Forms((form,), (sizes,), (0,), _shape(box), geometry.shape, square)
+
+
+def _shape(box: Box) -> tuple[int, int, int]:
     z, y, x = (int(n) for n in box.count[::-1])
-    data = Plan(tuple(along), tuple(back), order, np.float32(box.pitch[2]))  # type: ignore[arg-type]
-    return data, Forms(tuple(forms), tuple(gathers), tuple(axes), (z, y, x), geometry.shape)
+    return z, y, x
 
 
-FROM = ((3, 2, 0, 1), (2, 3, 0, 1))  # [K, z, y, x] -> [slab, across, K, z] of x and y
-BACK = ((2, 3, 1, 0), (2, 3, 0, 1))
+FROM = ((3, 2, 1, 0), (2, 3, 1, 0))  # [K, z, y, x] -> [slab, across, z, K] of x and y
+BACK = ((3, 2, 1, 0), (3, 2, 0, 1))
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -97,20 +134,39 @@ adjoint.defvjp(
 @partial(jax.jit, static_argnames=("forms",))
 def _forward(volumes: jax.Array, data: Plan, forms: Forms) -> jax.Array:
     views, rows, columns = forms.data_shape
-    sums = [
-        march.march(volumes.transpose(FROM[axis]), table, data.dz_mm, form)
-        for axis, table, form in zip(forms.axes, data.along, forms.along)
-    ]
-    lines = jnp.concatenate(sums)[data.order].reshape(views, columns, len(volumes), rows)
-    return lines.transpose(2, 0, 3, 1)
+    if forms.square is not None:
+        stack = symmetry.copies(volumes, forms.square)
+        sums = march.march(stack, data.along[0], data.dz_mm, forms.along[0])
+        sums = sums.reshape(len(sums), rows, len(volumes), -1).transpose(0, 3, 2, 1)
+        lines = sums.reshape(-1, len(volumes), rows)[data.order]
+    else:
+        parts = [
+            march.march(volumes.transpose(FROM[axis]), table, data.dz_mm, form)
+            for axis, table, form in zip(forms.axes, data.along, forms.along)
+        ]
+        lines = jnp.concatenate(parts)[data.order].transpose(0, 2, 1)
+    return lines.reshape(views, columns, len(volumes), rows).transpose(2, 0, 3, 1)
 
 
 @partial(jax.jit, static_argnames=("forms",))
 def _adjoint(values: jax.Array, data: Plan, forms: Forms) -> jax.Array:
+    if forms.square is not None:
+        return _adjoint_of_copies(values, data, forms, forms.square)
     count, z = len(values), forms.shape[0]
-    lines = values.transpose(1, 3, 0, 2)
+    lines = values.transpose(1, 3, 2, 0)
     total = jnp.zeros((count, *forms.shape), jnp.float32)
     for axis, table, sizes in zip(forms.axes, data.back, forms.back):
         slabs, across = forms.shape[2 - axis], forms.shape[1 + axis]
-        total += gather.spread(lines, table, data.dz_mm, sizes, (slabs, across, count, z)).transpose(BACK[axis])
+        total += gather.spread(lines, table, data.dz_mm, sizes, (slabs, across, z, count)).transpose(BACK[axis])
     return total
+
+
+def _adjoint_of_copies(values: jax.Array, data: Plan, forms: Forms, square: symmetry.Square) -> jax.Array:
+    count, rows, turns = len(values), values.shape[2], len(square.turns)
+    lines = values.transpose(1, 3, 0, 2).reshape(-1, count, rows)[data.target]
+    lines = lines * data.share[..., None, None]
+    lines = lines.transpose(0, 1, 4, 3, 2).reshape(*data.target.shape[:2], rows, count * turns)
+    z, y, x = forms.shape
+    wide = x + sum(square.room[1])
+    shape = (wide, wide, z, count * turns)
+    return symmetry.merge(gather.spread(lines, data.back[0], data.dz_mm, forms.back[0], shape), square)
