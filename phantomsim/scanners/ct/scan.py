@@ -13,7 +13,7 @@ import numpy as np
 from phantomsim.errors import ScannerError
 from phantomsim.image import Image, RawData
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.ct import exposure, imaging, layout, rawdata, volume
+from phantomsim.scanners.ct import derivative, exposure, imaging, layout, rawdata, volume
 from phantomsim.scanners.ct.bases import Bases
 from phantomsim.scanners.ct.dose import ctdi, modulation, report, size, solve
 from phantomsim.scanners.ct.expected import Expected
@@ -75,7 +75,10 @@ class Scan:
         return self._bases[tissues]
 
     def expected(self, phantom: Phantom, isocentre_mm: np.typing.ArrayLike, key: jax.Array | None = None) -> Expected:
-        """Noise-free readings of a phantom.
+        """Noise-free readings of a phantom, differentiable by its density and by the fractions of its overlays.
+
+        Derivatives go through the primary beam and the scatter kernel; the tube current and Monte Carlo scatter are
+        taken as they are.
 
         Args:
             phantom: its grid's axes are taken to be the scanner's.
@@ -85,18 +88,19 @@ class Scan:
             ScannerError: the beam misses the phantom, the patient reaches out of the scan field, numbers that no
                 patient can have, or more memory than the machine has.
         """
-        exposure.check_volumes(phantom)
+        plain = derivative.numbers(phantom)
+        exposure.check_volumes(plain)
         self._check_memory(phantom)
         bases = self.bases(phantom.tissues)
         signals, water = exposure.signals(phantom, isocentre_mm, self.geometry, bases, self.scanner, self.protocol)
-        outside = self._outside_mm(water)
-        signals = added.with_scatter(signals, self.readouts, phantom, isocentre_mm, self.protocol, key)
+        outside = self._outside_mm(derivative.numbers(water))
+        signals = added.with_scatter(signals, self.readouts, plain, isocentre_mm, self.protocol, key)
         return Expected(
             signals,
-            self._current(signals[0][0]),
+            self._current(derivative.numbers(signals[0][0])),
             np.asarray(isocentre_mm, float),
             np.asarray(phantom.grid.direction),
-            self._water_diameter(phantom, isocentre_mm),
+            self._water_diameter(plain, isocentre_mm),
             outside,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -57,7 +57,7 @@ def cut(phantom: Phantom, first: int, count: int) -> Part:
             f"the beam misses the phantom: it covers rows {rows[0]} to {rows[-1]} of {total}; move isocentre_mm along z"
         )
     index = np.clip(rows, 0, total - 1)
-    density = np.asarray(phantom.density, np.float32)
+    density = _real(phantom.density)
     return Part(
         np.asarray(phantom.label)[index],
         density[index] if density.ndim == 3 else density,
@@ -68,7 +68,7 @@ def cut(phantom: Phantom, first: int, count: int) -> Part:
 
 def _cut_overlay(part: Overlay, first: int, count: int) -> Overlay:
     """An overlay's box moved and cut to fit inside `count` rows; what lies beyond them is dropped."""
-    fraction = np.asarray(part.fraction, np.float32)
+    fraction = _real(part.fraction)
     height = min(len(fraction), count)
     z, y, x = (int(i) for i in part.start)
     start = min(max(z - first, 0), count - height)
@@ -76,6 +76,11 @@ def _cut_overlay(part: Overlay, first: int, count: int) -> Overlay:
     valid = (source >= 0) & (source < len(fraction))
     box = fraction[np.clip(source, 0, len(fraction) - 1)] * valid[:, None, None]
     return Overlay(part.tissue, box, (start, y, x))
+
+
+def _real(array: jax.typing.ArrayLike) -> Any:
+    """On the host, unless it is being differentiated."""
+    return array if isinstance(array, jax.core.Tracer) else np.asarray(array, np.float32)
 
 
 @jax.jit
