@@ -16,7 +16,7 @@ import numpy as np
 
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.joseph.lines import Box, Crossings, Fan, crossings
-from phantomsim.scanners.ct.joseph.march import WORK, Form, footprint, lanes, path_mm, running_sum, z_range
+from phantomsim.scanners.ct.joseph.march import WORK, Form, footprint, lanes, path_mm, running_sum, share, z_range
 
 MARGIN = 2e-3  # of a column: rounding in float32 must not lose one at its very edge
 
@@ -182,11 +182,12 @@ def spread(
     slabs, width, height, count = shape
     form = gather.march
     group, chunks = form.group, len(tables.first)
-    depth = gather.window + (form.cell and not form.planar)
-    deep = 1 if form.planar else lanes(depth, count)
+    depth = gather.window + form.cell
+    deep = lanes(depth, count)
     path = path_mm(jax.tree.map(lambda a: a.reshape(-1), tables.lines), dz_mm, form)
     path = path.reshape(chunks, gather.views, -1, form.rows, 1)
     sent = data[tables.inverse.index] * path
+    sent = running_sum(sent) if form.cell else jnp.pad(sent, ((0, 0),) * 3 + ((1, 1), (0, 0)))
 
     def slabs_of(_: None, block: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
         start, need = block
@@ -200,7 +201,7 @@ def spread(
                 low, shares = jax.vmap(lambda one, way: _shares(one, way, index, width, gather))(lines, inverse)
                 part = _gather(stacks, low, shares, pairs, (group, width, deep * count))
                 part = part.reshape(group, width, deep, count)[:, :, :depth]
-                part = jnp.diff(part, axis=-2) if form.cell and not form.planar else part
+                part = jnp.diff(part, axis=-2) if form.cell else part
                 before = jax.lax.dynamic_slice_in_dim(total, first, gather.window, -2)
                 return jax.lax.dynamic_update_slice_in_dim(total, before + part, first, -2)
 
@@ -236,24 +237,25 @@ def _shares(
     """First column (`taps` is added for padding) and weights [tap, slab, across] of one view."""
     form, columns = gather.march, len(lines.middle)
     slab, voxel = index[:, None], jnp.arange(width, dtype=jnp.float32)
-    reach, half = (0.5, 0.5) if form.cell else (1.0, 0.0)
-    ends = [column(slab, voxel + side * reach, inverse, gather.detector) for side in (-1, 1)]
-    first = jnp.ceil(jnp.minimum(*ends) - half - MARGIN)
-    first = jnp.clip(first, -gather.taps, columns).astype(jnp.int32)
+    first = jnp.clip(first_column(slab, voxel, inverse, gather), -gather.taps, columns).astype(jnp.int32)
 
-    def share(tap: jax.Array) -> jax.Array:
+    def weight(tap: jax.Array) -> jax.Array:
         which = jnp.clip(first + tap, 0, columns - 1)
         here = Crossings(
             *(jnp.asarray(field).at[which].get(mode="promise_in_bounds") for field in lines[:4]),  # type: ignore[arg-type]
             *[lines.z] * 5,
         )
         middle, half = footprint(here, slab, form)
-        if not form.cell:
-            return jnp.maximum(0, 1 - jnp.abs(middle - voxel))
-        overlap = jnp.minimum(middle + half, voxel + 0.5) - jnp.maximum(middle - half, voxel - 0.5)
-        return jnp.maximum(overlap, 0) * (0.5 / half)
+        return share(middle, half, voxel, form)
 
-    return first + gather.taps, jax.lax.map(share, jnp.arange(gather.taps))
+    return first + gather.taps, jax.lax.map(weight, jnp.arange(gather.taps))
+
+
+def first_column(slab: jax.Array, voxel: jax.Array, inverse: Inverse, gather: Gather) -> jax.Array:
+    """The lowest column that can touch a voxel."""
+    reach, half = (0.5, 0.5) if gather.march.cell else (1.0, 0.0)
+    ends = [column(slab, voxel + side * reach, inverse, gather.detector) for side in (-1, 1)]
+    return jnp.ceil(jnp.minimum(*ends) - half - MARGIN)
 
 
 def _stacks(
@@ -261,8 +263,6 @@ def _stacks(
 ) -> jax.Array:
     """What columns send to each z (or edge) of their window [view, column, z x K], columns padded by `taps`."""
     views, columns, _, count = values.shape
-    if gather.march.planar:
-        return jnp.pad(values[:, :, 0], ((0, 0), (gather.taps, 2 * gather.taps), (0, 0)))
     z = (lines.z + lines.z_step * middle)[..., None]
     pitch = jnp.maximum(lines.pitch + lines.pitch_step * middle, 1e-6)[..., None]
     height = jnp.arange(deep, dtype=jnp.float32) + first.astype(jnp.float32)
@@ -276,25 +276,23 @@ def _stacks(
 
 def _between(values: jax.Array, place: jax.Array) -> jax.Array:
     """Running sums of rows [view, column, row, K] read at places in rows [view, column, z]."""
-    total = running_sum(values)
-    rows = values.shape[-2]
+    rows = values.shape[-2] - 1
     inside = jnp.clip(place, 0, rows)
     low = jnp.minimum(inside.astype(jnp.int32), rows - 1)
-    one, two = (_read(total, low + i) for i in (0, 1))
+    one, two = (_read(values, low + i) for i in (0, 1))
     return one + (inside - low)[..., None] * (two - one)
 
 
 def _tents(values: jax.Array, z: jax.Array, pitch: jax.Array, height: jax.Array, taps: int) -> jax.Array:
-    """Rows within one voxel of each height, weighted linearly."""
-    rows = values.shape[-2]
-    padded = jnp.pad(values, ((0, 0),) * 2 + ((1, 1), (0, 0)))
+    """Rows (padded by one) within one voxel of each height, weighted linearly."""
+    rows = values.shape[-2] - 2
     low = jnp.ceil((height - 1 - z) / pitch - 1e-4)
     out = jnp.float32(0)
     for tap in range(taps):
         row = low + tap
         share = jnp.maximum(0, 1 - jnp.abs(z + pitch * row - height))
         index = (jnp.clip(row, -1, rows) + 1).astype(jnp.int32)
-        out = out + share[..., None] * _read(padded, index)
+        out = out + share[..., None] * _read(values, index)
     return out
 
 

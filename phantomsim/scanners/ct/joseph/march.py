@@ -14,7 +14,6 @@ under a cell are weighted by their overlap; along z, running sums are read at th
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -132,15 +131,22 @@ def running_sum(volume: jax.Array) -> jax.Array:
 def across(lines: Crossings, slab: jax.Array, form: Form, count: int) -> tuple[jax.Array, list[jax.Array]]:
     """First voxel (`taps` is added for padding) and weights of each line in a slab."""
     middle, half = footprint(lines, slab, form)
-    if not form.cell:
-        first = jnp.floor(middle)
-        shares = [1 - (middle - first), middle - first]
-    else:
-        low, high = middle - half, middle + half
-        first = jnp.floor(low + 0.5)
-        edge = [jnp.clip(first + (m - 0.5), low, high) for m in range(form.taps + 1)]
-        shares = [(upper - lower) * (0.5 / half) for lower, upper in pairwise(edge)]
+    first = first_voxel(middle, half, form)
+    shares = [share(middle, half, first + m, form) for m in range(form.taps)]
     return jnp.clip(first, -form.taps, count).astype(jnp.int32) + form.taps, shares
+
+
+def first_voxel(middle: jax.Array, half: jax.Array, form: Form) -> jax.Array:
+    """The lowest voxel that a column touches."""
+    return jnp.floor(middle - half + 0.5) if form.cell else jnp.floor(middle)
+
+
+def share(middle: jax.Array, half: jax.Array, voxel: jax.Array, form: Form) -> jax.Array:
+    """Weight of a voxel for a column: share of the column in it, or linear with the distance for points."""
+    if not form.cell:
+        return jnp.maximum(0, 1 - jnp.abs(middle - voxel))
+    overlap = jnp.minimum(middle + half, voxel + 0.5) - jnp.maximum(middle - half, voxel - 0.5)
+    return jnp.maximum(overlap, 0) * (0.5 / half)
 
 
 def footprint(lines: Crossings, slab: jax.Array, form: Form) -> tuple[jax.Array, jax.Array]:
@@ -162,8 +168,6 @@ def march(volume: jax.Array, data: Tables, dz_mm: jax.Array, form: Form) -> jax.
         [line, row, K].
     """
     slabs, width, _, count = volume.shape
-    if form.planar:
-        return _planar(volume[:, :, 0], data.lines, dz_mm, form)
     stack = running_sum(volume) if form.cell else jnp.pad(volume, [(0, 0)] * 2 + [(1, 1), (0, 0)])
     depth = form.window + (1 if form.cell else 2)
     height = lanes(depth, count)
@@ -181,24 +185,6 @@ def march(volume: jax.Array, data: Tables, dz_mm: jax.Array, form: Form) -> jax.
 def lanes(depth: int, count: int) -> int:
     """Heights of padded z-rows of `count` volumes side by side, so that XLA treats them as vectors."""
     return max(depth + -depth % max(1, LANES // count), -(-LEAST // count))
-
-
-def _planar(volume: jax.Array, lines: Crossings, dz_mm: jax.Array, form: Form) -> jax.Array:
-    """`march` of one row through one slice [slab, across, K]."""
-    slabs, width, count = volume.shape
-    padded = jnp.pad(volume, ((0, 0), (form.taps, 2 * form.taps), (0, 0)))
-
-    def chunk(_: None, part: Crossings) -> tuple[None, jax.Array]:
-        def slab(total: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-            low, shares = across(part, one[1], form, width)
-            parts = (s[:, None] * one[0].at[low + m].get(mode="promise_in_bounds") for m, s in enumerate(shares))
-            return total + sum(parts), None
-
-        zero = jnp.zeros((form.chunk, count), jnp.float32)
-        total = jax.lax.scan(slab, zero, (padded, jnp.arange(slabs, dtype=jnp.float32)))[0]
-        return None, total * path_mm(part, dz_mm, form)
-
-    return jax.lax.scan(chunk, None, lines)[1].reshape(-1, 1, count)
 
 
 def _chunk_of_lines(

@@ -103,9 +103,7 @@ def _image(geometry: Geometry, mirror: bool, quarters: int) -> tuple[np.ndarray,
     return (index, mirror) if np.max(apart) < CLOSE else None
 
 
-def _representatives(
-    geometry: Geometry, valid: dict[tuple[bool, int], tuple[np.ndarray, bool]]
-) -> Symmetry | None:
+def _representatives(geometry: Geometry, valid: dict[tuple[bool, int], tuple[np.ndarray, bool]]) -> Symmetry | None:
     """Views that stand for those which they turn into without leaving slabs of x."""
     keep = [image for (_, quarters), (image, _) in valid.items() if quarters % 2 == 0]
     views = np.unique(np.min(keep, 0))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.scanners.ct.geometry import Geometry
-from phantomsim.scanners.ct.joseph import gather, march, symmetry
+from phantomsim.scanners.ct.joseph import gather, march, planar, symmetry
 from phantomsim.scanners.ct.joseph.lines import Box, fan, mainly_x
 
 
@@ -131,17 +131,27 @@ adjoint.defvjp(
 )
 
 
+def _march(stack: jax.Array, table: march.Tables, dz_mm: Any, form: march.Form) -> jax.Array:
+    if form.planar:
+        return planar.march(stack, table.lines, dz_mm, form)
+    return march.march(stack, table, dz_mm, form)
+
+
+def _spread(lines: jax.Array, table: gather.Tables, dz_mm: Any, sizes: gather.Gather, shape: tuple) -> jax.Array:
+    return (planar if sizes.march.planar else gather).spread(lines, table, dz_mm, sizes, shape)
+
+
 @partial(jax.jit, static_argnames=("forms",))
 def _forward(volumes: jax.Array, data: Plan, forms: Forms) -> jax.Array:
     views, rows, columns = forms.data_shape
     if forms.square is not None:
         stack = symmetry.copies(volumes, forms.square)
-        sums = march.march(stack, data.along[0], data.dz_mm, forms.along[0])
+        sums = _march(stack, data.along[0], data.dz_mm, forms.along[0])
         sums = sums.reshape(len(sums), rows, len(volumes), -1).transpose(0, 3, 2, 1)
         lines = sums.reshape(-1, len(volumes), rows)[data.order]
     else:
         parts = [
-            march.march(volumes.transpose(FROM[axis]), table, data.dz_mm, form)
+            _march(volumes.transpose(FROM[axis]), table, data.dz_mm, form)
             for axis, table, form in zip(forms.axes, data.along, forms.along)
         ]
         lines = jnp.concatenate(parts)[data.order].transpose(0, 2, 1)
@@ -157,7 +167,7 @@ def _adjoint(values: jax.Array, data: Plan, forms: Forms) -> jax.Array:
     total = jnp.zeros((count, *forms.shape), jnp.float32)
     for axis, table, sizes in zip(forms.axes, data.back, forms.back):
         slabs, across = forms.shape[2 - axis], forms.shape[1 + axis]
-        total += gather.spread(lines, table, data.dz_mm, sizes, (slabs, across, z, count)).transpose(BACK[axis])
+        total += _spread(lines, table, data.dz_mm, sizes, (slabs, across, z, count)).transpose(BACK[axis])
     return total
 
 
@@ -169,4 +179,4 @@ def _adjoint_of_copies(values: jax.Array, data: Plan, forms: Forms, square: symm
     z, y, x = forms.shape
     wide = x + sum(square.room[1])
     shape = (wide, wide, z, count * turns)
-    return symmetry.merge(gather.spread(lines, data.back[0], data.dz_mm, forms.back[0], shape), square)
+    return symmetry.merge(_spread(lines, data.back[0], data.dz_mm, forms.back[0], shape), square)
