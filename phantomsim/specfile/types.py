@@ -77,9 +77,14 @@ def of(annotation: Any, metadata: tuple[Any, ...] = (), discriminator: Any = Non
 def fields(model: type[pydantic.BaseModel]) -> dict[str, Type]:
     """Types of a model's fields by the name that a file uses."""
     return {
-        field.alias or name: of(field.annotation, tuple(field.metadata), field.discriminator)
+        field.alias or name: of(field.annotation, tuple(field.metadata), field.discriminator or _callable(field))
         for name, field in model.model_fields.items()
     }
+
+
+def _callable(field: FieldInfo) -> Any:
+    """A discriminator that is a function, which pydantic keeps among the metadata."""
+    return next((one for one in field.metadata if isinstance(one, pydantic.Discriminator)), None)
 
 
 def tags(type_: Type) -> dict[str, Type]:
