@@ -139,7 +139,7 @@ def test_same_key_same_result_and_another_key_another() -> None:
 @pytest.mark.parametrize("process", ["coherent", "incoherent"])
 def test_single_scatter_of_a_small_cube_is_that_of_a_quadrature(process: cross_sections.Process) -> None:
     cube, panel = laws_scatter.small_setup()
-    found = scatter(jax.random.key(2), cube, panel, laws_scatter.mono(WATER_KEV), [WATER_KEV], 100_000)
+    found = scatter(jax.random.key(2), cube, panel, *laws_scatter.counted(WATER_KEV), 100_000)
     exact = laws_scatter.single_scatter(process)
     measured = (found.coherent if process == "coherent" else found.incoherent)[0, 0, 0]
     assert measured[[0, 1, 3, 4]] == pytest.approx(exact[[0, 1, 3, 4]], rel=0.04)

@@ -1,7 +1,7 @@
 """OS-SIRT: simultaneous iterative reconstruction in ordered subsets.
 
 Gilbert, J. Theor. Biol. 36 (1972) 105, doi:10.1016/0022-5193(72)90180-4 (SIRT), normalised by row and column sums as in
-SART, subset by subset (Wang and Jiang, J. X-Ray Sci. Technol. 12 (2004) 169, unverified). One subset gives SIRT, one
+SART, subset by subset (Wang and Jiang, J. X-Ray Sci. Technol. 12 (2004) 169). One subset gives SIRT, one
 view per subset gives SART. Converges to the least squares of residuals divided by the length of the ray in the image.
 """
 

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from phantomsim.laws import Law
 
-TOPICS = ("beam", "detector", "scatter", "dose", "reconstruct", "iterative", "chain")
+TOPICS = ("beam", "detector", "scatter", "cylinders", "dose", "reconstruct", "iterative", "chain")
 
 
 def laws() -> list[Law]:

@@ -65,6 +65,12 @@ def mono(keV: float) -> Spectrum:
     return Spectrum(np.array([keV]), np.array([1.0]))
 
 
+def counted(keV: float) -> tuple[Spectrum, np.ndarray]:
+    """One energy, and energies as signal down to where scattered photons lie."""
+    energies = np.array([1.0, keV])
+    return Spectrum(energies, np.array([0.0, 1.0])), energies
+
+
 def reference_medium() -> Medium:
     """Report 195's box of soft tissue, 390 x 390 x 200 mm, 1550 mm from the source, in air."""
     tissue = Tissue(
@@ -140,7 +146,7 @@ def _to_edge(point: np.ndarray, direction: np.ndarray) -> np.ndarray:
 def _single(histories: int) -> list[Law]:
     """Single scatter of the cube by Monte Carlo."""
     cube, panel = small_setup()
-    found = scatter(jax.random.key(2), cube, panel, mono(KEV), [KEV], histories)
+    found = scatter(jax.random.key(2), cube, panel, *counted(KEV), histories)
     source = "integral over the volume of first-order scatter, by quadrature"
     rows = []
     for name, measured in (("coherent", found.coherent), ("incoherent", found.incoherent)):

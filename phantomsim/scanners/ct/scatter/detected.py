@@ -57,7 +57,9 @@ def scatter(
         medium: what is in the beam.
         geometry: its cells are both the steps of the beam and the cells of the result.
         spectrum: of the beam, per photon; behind the filters that are alike for all rays.
-        response: signal of a photon at each of the spectrum's energies [E] or [C, E], e.g. absorption x keV.
+        response: signal of a photon at each of the spectrum's energies [E] or [C, E], e.g. absorption x keV. Photons
+            lose energy: the spectrum must begin where the slowest lie, if need be with empty bins; below it, the
+            first value holds.
         histories: photons in all, rounded up; views share them.
         filters, filter_paths_mm: what else is in the beam, and its path [F, row, column] [mm].
     Raises:

@@ -2,7 +2,7 @@
 
 A real collision would scatter the photon anywhere; instead its chance to reach one random point of the detector is
 scored: the differential sections of coherent and incoherent scatter there, and the attenuation on the way, by a sum
-along the ray (Kalos 1963, doi:10.13182/NSE16-227, for estimators at a point). A cell sees a hundred times more scores
+along the ray (Kalos, Nucl. Sci. Eng. 16 (1963) 111, for estimators at a point). A cell sees a hundred times more scores
 than photons that happen to hit it.
 """
 
