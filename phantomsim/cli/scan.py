@@ -39,8 +39,8 @@ def command(
     from phantomsim.trials.scan import make_arm, scan
 
     arm = make_arm(scanner, protocol, reconstruction, sets)
-    picture, missed = scan(phantom, arm, out, form, seed)
-    if missed:
-        click.echo("The phantom's lesion lies outside the slices; try --set protocol.centre_on=lesion", err=True)
+    picture, notices = scan(phantom, arm, out, form, seed)
+    for notice in notices:
+        click.echo(notice, err=True)
     click.echo(f"Scan: {out}")
     click.echo(f"Picture: {picture}")

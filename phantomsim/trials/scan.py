@@ -92,9 +92,8 @@ def read_any_phantom(path: Path) -> Phantom:
     return zarr_store.read_phantom(path)
 
 
-def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> tuple[Path, bool]:
-    """Image the phantom at `path` and write what came of it; returns the picture's path, and whether
-    lesions that are there lie outside the slices.
+def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> tuple[Path, list[str]]:
+    """Image the phantom at `path` and write what came of it; returns the picture's path, and what to mind.
 
     Writes image (zarr, nifti or a folder of DICOM), lesion (fraction on the image's grid, where the phantom has
     lesions), raw data (zarr), scan.json and picture.png.
@@ -114,8 +113,21 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
         zarr_store.write_raw(work / "raw.zarr", found.raw)
         atomic_write_text(work / "scan.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
         save_slices(found.image, found.lesion_fraction, work / "picture.png")
-    there = any(float(s.present) > 0 for s in phantom.lesions)
-    return out / "picture.png", there and not found.lesion_fraction.any()
+    return out / "picture.png", _notices(found, phantom)
+
+
+def _notices(found: Scanned, phantom: Phantom) -> list[str]:
+    """What a person should know before looking at the image."""
+    notices = []
+    if any(float(s.present) > 0 for s in phantom.lesions) and not found.lesion_fraction.any():
+        notices.append("The phantom's lesion lies outside the slices; try --set protocol.centre_on=lesion")
+    if "truncated_mm" in found.dose:
+        notices.append(
+            f"The patient reaches out of the scan field ({found.dose['truncated_mm']:.0f} mm of tissue in an outermost"
+            " column): HU are too high near the field's edge and nothing is reconstructed beyond it; a larger"
+            " protocol.field_mm, if the scanner has it, would see the whole"
+        )
+    return notices
 
 
 def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> None:

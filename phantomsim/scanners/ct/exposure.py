@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phantomsim.errors import ScannerError
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct import breathing, motion, sampling, volume
 from phantomsim.scanners.ct.bases import Bases
@@ -135,14 +134,3 @@ def _blocks(views: np.ndarray, geometry: Geometry, bases: int) -> list[np.ndarra
     each = bases * geometry.rows * geometry.columns
     parts = -(-len(views) * each // MOST_PATHS)
     return np.array_split(views, max(1, parts))
-
-
-def check_volumes(phantom: Phantom) -> None:
-    """Raises ScannerError for densities that are not finite or below zero, fractions outside 0 to 1."""
-    density = np.asarray(phantom.density)
-    if not np.isfinite(density).all() or density.min() < 0:
-        raise ScannerError("phantom.density holds numbers that are not finite, or below 0; relative densities are not")
-    for part in phantom.parts():
-        fraction = np.asarray(part.fraction)
-        if not np.isfinite(fraction).all() or fraction.min() < -1e-4 or fraction.max() > 1 + 1e-4:
-            raise ScannerError(f'fractions of "{phantom.tissues[int(part.tissue)]}" are not all from 0 to 1')

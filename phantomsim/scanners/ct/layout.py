@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any
 
 from phantomsim.errors import ScannerError
-from phantomsim.scanners.ct import orbits
+from phantomsim.scanners.ct import limits, orbits
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.spec import CTProtocol, CTScanner
 
@@ -18,8 +17,10 @@ def layout(scanner: CTScanner, protocol: CTProtocol) -> Geometry:
     Raises:
         ScannerError: the protocol asks for more than the scanner has, or for what its shape cannot do.
     """
+    limits.check_shape(scanner, protocol)
     _check_rows(scanner, protocol)
     columns, column = _columns(scanner, protocol)
+    limits.check_readings(protocol, columns)
     of: dict[str, Any] = {
         "radius_mm": scanner.source_to_isocentre_mm,
         "distance_mm": scanner.source_to_detector_mm,
@@ -60,6 +61,10 @@ def _columns(scanner: CTScanner, protocol: CTProtocol) -> tuple[int, float]:
     if protocol.field_mm > widest:
         raise ScannerError(f"protocol.field_mm is {protocol.field_mm}; the detector sees at most {widest:.0f} mm")
     angle = math.asin(protocol.field_mm / 2 / radius)
+    if protocol.binned_columns > scanner.columns:
+        raise ScannerError(
+            f"protocol.binned_columns is {protocol.binned_columns}; the detector has {scanner.columns} columns"
+        )
     column = scanner.column_mm * protocol.binned_columns
     columns = 2 * math.ceil((angle if scanner.shape == "curved" else math.tan(angle)) * distance / column)
     return min(columns, scanner.columns // protocol.binned_columns), column
@@ -76,11 +81,3 @@ def reach_mm(geometry: Geometry, path: str) -> float:
         fan = 2 * float(abs(geometry.fan).max())
         return ends - geometry.orbit.feed_mm * (math.pi + fan) / (4 * math.pi)
     return ends + geometry.collimation_mm / 2
-
-
-def physical_bytes() -> int:
-    """Memory of the machine; 0 where it cannot be told."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 0

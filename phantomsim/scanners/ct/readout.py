@@ -43,6 +43,11 @@ class Readout:
         """Height and width of a cell as it is read [mm]."""
         return self.geometry.row_mm, self.geometry.column_mm
 
+    @property
+    def kVp(self) -> float:
+        """Voltage of this beam [kV]."""
+        return self.protocol.second_kVp if self.second and self.protocol.second_kVp else self.protocol.kVp
+
     @cached_property
     def beam(self) -> Beam:
         """Spectrum, filters and, fitted for each, all moments of the response."""

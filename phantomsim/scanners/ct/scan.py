@@ -13,7 +13,7 @@ import numpy as np
 from phantomsim.errors import ScannerError
 from phantomsim.image import Image, RawData
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.ct import derivative, exposure, imaging, layout, rawdata, volume
+from phantomsim.scanners.ct import derivative, exposure, imaging, layout, limits, rawdata, volume
 from phantomsim.scanners.ct.bases import Bases
 from phantomsim.scanners.ct.dose import ctdi, modulation, report, size, solve
 from phantomsim.scanners.ct.expected import Expected
@@ -88,9 +88,10 @@ class Scan:
             ScannerError: the beam misses the phantom, the patient reaches out of the scan field, numbers that no
                 patient can have, or more memory than the machine has.
         """
+        isocentre_mm = limits.point(isocentre_mm)
         plain = derivative.numbers(phantom)
-        exposure.check_volumes(plain)
-        self._check_memory(phantom)
+        limits.check_volumes(plain)
+        limits.check_memory(self.memory_bytes(phantom), self.geometry, phantom)
         bases = self.bases(phantom.tissues)
         signals, water = exposure.signals(phantom, isocentre_mm, self.geometry, bases, self.scanner, self.protocol)
         outside = self._outside_mm(derivative.numbers(water))
@@ -156,11 +157,16 @@ class Scan:
         return expected.current * mAs / views / len(self.readouts)
 
     def acquire(self, expected: Expected, key: jax.Array) -> RawData:
-        """Readings with noise, and the air scan (an average of many turns, free of noise)."""
+        """Readings with noise, and the air scan (an average of many turns, free of noise).
+
+        Raises:
+            ScannerError: fewer than one photon reaches any cell in air.
+        """
         mAs = self._view_mAs(expected, self.mAs(expected))
+        air = [r.air_scan(float(mAs.mean())) for r in self.readouts]
+        limits.check_photons(self.readouts, air)
         keys = jax.random.split(key, len(self.readouts)) if len(self.readouts) > 1 else [key]
         drawn = [r.draw(k, s, mAs) for r, k, s in zip(self.readouts, keys, expected.signals)]
-        air = [r.air_scan(float(mAs.mean())) for r in self.readouts]
         return rawdata.raw(expected, drawn, air, mAs, noise=True)
 
     def noise_free(self, expected: Expected) -> RawData:
@@ -194,6 +200,7 @@ class Scan:
         imaging.check_image(self, wanted)
         if self.protocol.path == "radiograph":
             return
+        limits.check_image(wanted, self.geometry.field_mm)
         covered = layout.reach_mm(self.geometry, self.protocol.path)
         reach = abs(wanted.offset_mm[2]) + wanted.slices * wanted.slice_mm / 2
         if reach > covered * 1.02:
@@ -219,12 +226,3 @@ class Scan:
         cells = math.prod(self.geometry.shape)
         moments = sum(len(r.beam.weights) for r in self.readouts)
         return 4 * (3 * 5 * voxels + 3 * min(3 * cells, exposure.MOST_PATHS) + 3 * moments * cells)
-
-    def _check_memory(self, phantom: Phantom) -> None:
-        wanted, there = self.memory_bytes(phantom), layout.physical_bytes()
-        if there and wanted > there:
-            raise ScannerError(
-                f"{self.geometry.shape} readings of a phantom of {phantom.grid.shape} voxels need about"
-                f" {wanted / 2**30:.0f} GiB; this machine has {there / 2**30:.0f} GiB. Use fewer views, rows or turns,"
-                " bin cells (binned_rows, binned_columns), or coarser voxels"
-            )
