@@ -34,12 +34,17 @@ def from_sets(model: Any, changes: Sequence[str]) -> Any:
 def problems(source: str | Path, changes: Sequence[str] = ()) -> list[str]:
     """See `phantomsim.spec.check`."""
     try:
-        node = _document(source, None)
-        model = kinds.load(_where(node))
-        _checked(node, model, folder_of(model), changes)
+        load_any(source, changes)
     except (SpecError, CatalogueError) as error:
         return str(error).splitlines()
     return []
+
+
+def load_any(source: str | Path, changes: Sequence[str] = ()) -> Any:
+    """A specification of any kind, told by its key `kind`. Raises SpecError, CatalogueError."""
+    node = _document(source, None)
+    model = kinds.load(_where(node))
+    return _checked(node, model, folder_of(model), changes)
 
 
 def folder_of(model: Any) -> str | None:

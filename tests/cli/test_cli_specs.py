@@ -1,6 +1,7 @@
 """check, schema and catalogue from the command line."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,26 @@ def test_check_tells_all_mistakes_of_a_trial_and_exits_with_two(trial: str) -> N
     assert 'population.patient: unknown key; did you mean "patients"?' in result.stderr
     assert 'no scanner "ct-nine"' in result.stderr
     assert result.stdout == "my.toml: 3 problems\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "change", "text"),
+    [
+        ("my.toml", "arms.0.protocol.rows=640", "my.toml: arms.{name}: protocol.rows is 640; must be at most 64"),
+        ("my.toml", "arms.0.protocol.views=1000000000", "my.toml: arms.{name}: 1 turns of 1000000000 views of "),
+        ("my.toml", "arms.0.reconstruction.matrix=1000000", "my.toml: arms.{name}: an image of "),
+        (
+            "ct-64",
+            "source_to_isocentre_mm=950",
+            "ct-64: protocols.head: scanner.source_to_isocentre_mm is 950; must be",
+        ),
+    ],
+)
+def test_check_tells_what_no_scanner_can_do(trial: str, source: str, change: str, text: str) -> None:
+    result = run("check", source, "--set", change)
+    name = tomllib.loads(trial)["arms"][0]["name"]
+    assert result.exit_code == 2
+    assert result.stderr.startswith(text.format(name=name))
 
 
 @pytest.mark.parametrize(
