@@ -31,7 +31,7 @@ RATIOS = {
     (200.0, 160.0): (0.881, 0.004),
     (320.0, 160.0): (3.356, 0.040),
 }
-HISTORIES = 500_000
+HISTORIES = 260_000
 #: By diameter [mm]: some three standard errors of that many photons and of the reference together.
 TOLERANCE = {200.0: 0.04, 320.0: 0.06}
 
