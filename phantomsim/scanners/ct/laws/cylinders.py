@@ -32,7 +32,7 @@ RATIOS = {
     (320.0, 160.0): (3.356, 0.040),
 }
 HISTORIES = 260_000
-#: By diameter [mm]: some three standard errors of that many photons and of the reference together.
+#: By diameter [mm]: two to three standard errors of that many photons and of the reference together.
 TOLERANCE = {200.0: 0.04, 320.0: 0.06}
 
 
