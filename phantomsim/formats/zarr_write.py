@@ -89,7 +89,7 @@ def as_labels(values: Any, grid: Grid, name: str) -> np.ndarray:
 def finite(values: np.ndarray, where: object) -> np.ndarray:
     if not np.isfinite(values).all():
         bad = int((~np.isfinite(values)).sum())
-        raise FormatError(f"{where}: {bad} values are NaN or infinite. Find where they arise before you store them")
+        raise FormatError(f"{where}: {bad} values are NaN or infinite. Find where they arose, and write it again")
     return values
 
 

@@ -42,7 +42,7 @@ def test_check_tells_all_mistakes_of_a_trial_and_exits_with_two(trial: str) -> N
     ("source", "change", "text"),
     [
         ("my.toml", "arms.0.protocol.rows=640", "my.toml: arms.{name}: protocol.rows is 640; must be at most 64"),
-        ("my.toml", "arms.0.protocol.views=1000000000", "my.toml: arms.{name}: 1 turns of 1000000000 views of "),
+        ("my.toml", "arms.0.protocol.views=1000000000", "my.toml: arms.{name}: 1e+09 views of "),
         ("my.toml", "arms.0.reconstruction.matrix=1000000", "my.toml: arms.{name}: an image of "),
         (
             "ct-64",

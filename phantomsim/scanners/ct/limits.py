@@ -51,7 +51,8 @@ def _all(good: np.ndarray, values: np.ndarray, what: str, allowed: str) -> None:
     if good.all():
         return
     at = tuple(int(i) for i in np.argwhere(~good)[0])
-    where = f" at voxel (z, y, x) = {at} and in {int((~good).sum()) - 1} more" if at else ""
+    more = int((~good).sum()) - 1
+    where = f" at voxel (z, y, x) = {at}" + (f" and wrong in {more} more" if more else "") if at else ""
     raise ScannerError(f"{what} is {values[at]:g}{where}; {allowed}. Mend the phantom")
 
 
@@ -89,7 +90,7 @@ def check_readings(protocol: CTProtocol, columns: int) -> None:
     wanted, there = SCAN_COPIES * 4 * cells * views * turns, physical_bytes()
     if there and wanted > there:
         raise ScannerError(
-            f"{turns:g} turns of {views} views of {protocol.rows // protocol.binned_rows} x {columns} cells need"
+            f"{views * turns:.7g} views of {protocol.rows // protocol.binned_rows} x {columns} cells need"
             f" {gibibytes(wanted)}; this machine has {gibibytes(there)}. Use fewer views, rows or turns, or bin cells"
             " (binned_rows, binned_columns)"
         )
