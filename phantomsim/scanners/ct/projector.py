@@ -151,6 +151,9 @@ class Projector:
         """Estimate of the peak memory of `forward` or `adjoint` for `count` volumes, with volumes and data."""
         voxels, readings = (math.prod(shape) for shape in (self.volume_shape, self.data_shape))
         fine = math.prod(self.form.parts) if isinstance(self.form, oblique.Forms) else 1
+        square = None if isinstance(self.form, oblique.Forms) else self.form.square
+        if square is not None:  # turned copies, once while they are made and once as they are used
+            voxels, fine = voxels * len(square.turns) // 2, 2
         tables = sum(np.asarray(leaf).nbytes for leaf in jax.tree.leaves(self.data))
         return 4 * count * (4 * voxels + (3 + fine) * readings) + tables
 

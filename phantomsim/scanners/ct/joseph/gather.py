@@ -16,8 +16,9 @@ import numpy as np
 
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.joseph.lines import Box, Crossings, Fan, crossings
-from phantomsim.scanners.ct.joseph.march import WORK, Form, footprint, lanes, path_mm, running_sum, share, z_range
+from phantomsim.scanners.ct.joseph.march import Form, footprint, lanes, path_mm, running_sum, share, z_range
 
+WORK = 2**20  # numbers of a chunk of views: what they send stays in the cache
 MARGIN = 2e-3  # of a column: rounding in float32 must not lose one at its very edge
 
 

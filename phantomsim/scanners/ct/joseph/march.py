@@ -23,11 +23,12 @@ import numpy as np
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.joseph.lines import Box, Crossings, Fan, crossings
 
-WORK = 2**20  # numbers of a chunk of lines: its sums stay in the cache
+WORK = 2**19  # numbers of a chunk of lines: its sums stay in the cache
 LANES = 8  # the fastest dimension is padded to a multiple,
 SLACK = 0.2
 PLANAR = 32  # slabs of a group where there is no z
 LEAST = 32  # and to no less: a shorter one is slow
+READS = 64  # of volumes, in one go, that are read as vectors
 
 
 class Form(NamedTuple):
@@ -41,6 +42,7 @@ class Form(NamedTuple):
         rows: of the detector.
         cell: footprint of cells, else point rays.
         planar: one row in the plane of one slice, which it never leaves: no work along z.
+        together: groups that are read in one go.
     """
 
     taps: int
@@ -50,6 +52,7 @@ class Form(NamedTuple):
     rows: int
     cell: bool
     planar: bool = False
+    together: int = 1
 
 
 class Tables(NamedTuple):
@@ -86,12 +89,14 @@ def tables(
     if window > 0.8 * whole:
         window = whole
     first = np.minimum(begin, whole - window).astype(np.int32)
-    form = Form(taps(lines, box, axis, cell), group(lines, geometry.rows, shift), chunk, window, geometry.rows, cell)
+    size = group(lines, geometry.rows, shift)
+    together = _together(-(-int(box.count[axis]) // size), count)
+    form = Form(taps(lines, box, axis, cell), size, chunk, window, geometry.rows, cell, together=together)
     return Tables(Crossings(*(field.astype(np.float32) for field in lines)), first), form
 
 
 def _chunk(lines: int, width: int) -> int:
-    size = max(1024, min(2**17, 2 ** int(np.log2(WORK / width + 1))))
+    size = max(256, min(2**17, 2 ** int(np.log2(WORK / width + 1))))
     return min(size, max(8, 1 << (lines - 1).bit_length()))
 
 
@@ -155,31 +160,45 @@ def footprint(lines: Crossings, slab: jax.Array, form: Form) -> tuple[jax.Array,
     return lines.middle + lines.middle_step * slab, half
 
 
-@partial(jax.jit, static_argnames=("form",))
-def march(volume: jax.Array, data: Tables, dz_mm: jax.Array, form: Form) -> jax.Array:
+class Room(NamedTuple):
+    """Voxels of zero to add at the end of slabs, and on both sides across."""
+
+    slabs: int
+    across: tuple[int, int]
+
+
+def room(slabs: int, form: Form) -> Room:
+    """What `march` wants around a volume."""
+    return Room(-slabs % (form.group * form.together), (form.taps, 2 * form.taps))
+
+
+def z_rows(volume: jax.Array, count: int, form: Form) -> jax.Array:
+    """Z-rows as `march` reads them, `count` together: padded, or sums for cells [.., z, K] -> [.., height, K]."""
+    ends = [(0, 0)] * (volume.ndim - 2)
+    stack = running_sum(volume) if form.cell else jnp.pad(volume, [*ends, (1, 1), (0, 0)])
+    depth = form.window + (1 if form.cell else 2)
+    return jnp.pad(stack, [*ends, (0, lanes(depth, count) - depth), (0, 0)])
+
+
+@partial(jax.jit, static_argnames=("form", "width"))
+def march(stack: jax.Array, data: Tables, dz_mm: jax.Array, form: Form, width: int) -> jax.Array:
     """Integrals along the lines of one axis.
 
     Args:
-        volume: [slab, across, z, K].
+        stack: [slab, across, height, K], of `z_rows` and with `room`.
         data: of `tables`.
         dz_mm: voxel pitch along z.
         form: of `tables`.
+        width: voxels across, without `room`.
     Returns:
         [line, row, K].
     """
-    slabs, width, _, count = volume.shape
-    stack = running_sum(volume) if form.cell else jnp.pad(volume, [(0, 0)] * 2 + [(1, 1), (0, 0)])
-    depth = form.window + (1 if form.cell else 2)
-    height = lanes(depth, count)
-    room = ((0, -slabs % form.group), (form.taps, 2 * form.taps), (0, height - depth), (0, 0))
-    padded = jnp.pad(stack, room)
-    blocks = padded.reshape(-1, form.group, *padded.shape[1:])
 
     def chunk(_: None, part: tuple[Crossings, Any]) -> tuple[None, jax.Array]:
-        return None, _chunk_of_lines(blocks, *part, dz_mm, form, width, height)
+        return None, _chunk_of_lines(stack, *part, dz_mm, form, width)
 
     sums = jax.lax.scan(chunk, None, (data.lines, data.first))[1]
-    return sums.reshape(-1, form.rows, count)
+    return sums.reshape(-1, form.rows, stack.shape[-1])
 
 
 def lanes(depth: int, count: int) -> int:
@@ -188,61 +207,70 @@ def lanes(depth: int, count: int) -> int:
 
 
 def _chunk_of_lines(
-    blocks: jax.Array, lines: Crossings, first: jax.Array, dz_mm: jax.Array, form: Form, width: int, height: int
+    slabs: jax.Array, lines: Crossings, first: jax.Array, dz_mm: jax.Array, form: Form, width: int
 ) -> jax.Array:
     """Integrals along one chunk of lines [line, row, K]."""
-    count = blocks.shape[-1]
-    size = form.chunk
+    count, size = slabs.shape[-1], form.chunk
+    height = lanes(form.window + (1 if form.cell else 2), count)
     readings = form.rows + form.cell
 
-    def block(carry: tuple, data: tuple[jax.Array, jax.Array]) -> tuple[tuple, None]:
-        total, place = carry  # found one step before: XLA would find places anew for each number that it reads
+    def slab(i: jax.Array) -> jax.Array:
+        plane = jax.lax.dynamic_index_in_dim(slabs, i, 0, keepdims=False)
+        plane = jax.lax.dynamic_slice_in_dim(plane, first, height, -2).reshape(-1, height * count)
+        low, shares = across(lines, i.astype(jnp.float32), form, width)
+        return sum(s[:, None] * plane.at[low + m].get(mode="promise_in_bounds") for m, s in enumerate(shares))  # type: ignore[return-value]
 
-        def slab(rows: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-            plane = jax.lax.dynamic_slice_in_dim(one[0], first, height, -2).reshape(-1, height * count)
-            low, shares = across(lines, one[1], form, width)
-            parts = (s[:, None] * plane.at[low + m].get(mode="promise_in_bounds") for m, s in enumerate(shares))
-            return rows + sum(parts), None
+    def block(carry: tuple, starts: jax.Array) -> tuple[tuple, None]:
+        total, found, rows = carry  # places are found one step before: XLA would find them for each number anew
 
-        start = data[1]
-        index = start + jnp.arange(form.group, dtype=jnp.float32)
-        rows = jax.lax.scan(slab, jnp.zeros((size, height * count), jnp.float32), (data[0], index))[0]
-        middle = start + (form.group - 1) / 2
-        part = _heights(lines, middle, first, form) - place
-        value = _read(rows.reshape(size, height, count), place, part)
-        if form.cell:
-            value = value / (lines.pitch + lines.pitch_step * middle)[:, None, None]
-        return (total + value, _below(_heights(lines, middle + form.group, first, form), form)), None
+        def group(g: jax.Array, rows: jax.Array) -> jax.Array:
+            one = sum(slab(starts[g] + j) for j in range(form.group))
+            return jax.lax.dynamic_update_index_in_dim(rows, one, g, 0)
+
+        rows = jax.lax.fori_loop(0, form.together, group, rows)
+        groups = zip(rows.reshape(-1, size, height, count), *found)
+        total = total + sum(_read(one, below, part, scale, form) for one, below, part, scale in groups)
+        return (total, _places(lines, starts + form.together * form.group, first, form), rows), None
 
     total = jnp.zeros((size, readings, count), jnp.float32)
-    starts = jnp.arange(len(blocks), dtype=jnp.float32) * form.group
-    place = _below(_heights(lines, jnp.float32((form.group - 1) / 2), first, form), form)
-    total = jax.lax.scan(block, (total, place), (blocks, starts))[0][0]
+    rows = jnp.zeros((form.together, size, height * count), jnp.float32)
+    starts = jnp.arange(0, len(slabs), form.group).reshape(-1, form.together)
+    total = jax.lax.scan(block, (total, _places(lines, starts[0], first, form), rows), starts)[0][0]
     if form.cell:
         total = jnp.diff(total, axis=1)
     return total * path_mm(lines, dz_mm, form)[..., None]
 
 
-def _heights(lines: Crossings, middle: jax.Array, first: jax.Array, form: Form) -> jax.Array:
-    """Where rows (or their edges) are read in a chunk's window, held to it [line, row]."""
+def _together(groups: int, count: int) -> int:
+    """Groups of slabs that are read in one go: LLVM makes vectors of loops over volumes only if there is much to do."""
+    most = max(2, READS // count)
+    return -(-groups // -(-groups // most))
+
+
+def _places(lines: Crossings, starts: jax.Array, first: jax.Array, form: Form) -> tuple[jax.Array, ...]:
+    """Where rows (or their edges) are read in a chunk's window, for groups from their first slabs [group, line, row].
+
+    Returns:
+        (height below, how far above it, weight of both).
+    """
+    middle = (starts + 0.5 * (form.group - 1))[:, None]
+    pitch = lines.pitch + lines.pitch_step * middle
     row = jnp.arange(form.rows + form.cell, dtype=jnp.float32)
-    z = (lines.z + lines.z_step * middle)[:, None] + (lines.pitch + lines.pitch_step * middle)[:, None] * row
+    z = (lines.z + lines.z_step * middle)[..., None] + pitch[..., None] * row
     z = z - first.astype(jnp.float32) + (0.5 if form.cell else 1.0)
-    return jnp.clip(z, 0, form.window + 1 - form.cell)
+    z = jnp.clip(z, 0, form.window + 1 - form.cell)
+    below = jnp.minimum(z.astype(jnp.int32), form.window - form.cell)
+    return below, z - below, 1 / pitch
 
 
-def _below(z: jax.Array, form: Form) -> jax.Array:
-    """Index below, such that there is one above."""
-    return jnp.minimum(z.astype(jnp.int32), form.window - form.cell)
-
-
-def _read(rows: jax.Array, place: jax.Array, part: jax.Array) -> jax.Array:
-    """Interpolate a group's z-rows [line, z, K] -> [line, row, K]."""
+def _read(rows: jax.Array, place: jax.Array, part: jax.Array, scale: jax.Array, form: Form) -> jax.Array:
+    """Interpolate a group's z-rows [line, z, K] -> [line, row, K]; running sums of cells over the pitch."""
     lines, height, count = rows.shape
     flat = rows.reshape(-1, count)
     index = jnp.arange(lines, dtype=jnp.int32)[:, None] * height + place
     one, two = (flat.at[index + i].get(mode="promise_in_bounds") for i in (0, 1))
-    return one + part[..., None] * (two - one)
+    value = one + part[..., None] * (two - one)
+    return value * scale[:, None, None] if form.cell else value
 
 
 def path_mm(lines: Crossings, dz_mm: jax.Array, form: Form) -> jax.Array:

@@ -13,17 +13,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from phantomsim.scanners.ct.joseph.gather import Gather, Tables, column, first_column
+from phantomsim.scanners.ct.joseph.gather import Gather, Tables, first_column
 from phantomsim.scanners.ct.joseph.lines import Crossings
-from phantomsim.scanners.ct.joseph.march import LEAST, Form, first_voxel, footprint, path_mm, share
+from phantomsim.scanners.ct.joseph.march import LEAST, Form, Room, first_voxel, footprint, path_mm, share
 
 SLABS = 16  # of a voxel-driven step: their sums stay in the cache
 
 
-def _lanes(taps: int, count: int) -> tuple[int, jax.Array]:
-    """How many neighbours are read at once, and which of them each number of such a vector belongs to."""
-    wide = max(taps, -(-LEAST // count))
-    return wide, (jnp.arange(wide * count) // count).astype(jnp.float32)
+def _wide(taps: int, count: int) -> int:
+    """How many neighbours are read at once."""
+    return max(taps, -(-LEAST // count))
 
 
 def _read(flat: jax.Array, place: jax.Array, size: int) -> jax.Array:
@@ -32,12 +31,18 @@ def _read(flat: jax.Array, place: jax.Array, size: int) -> jax.Array:
     return jax.lax.gather(flat, place[..., None], numbers, (size,), mode="promise_in_bounds")
 
 
-@partial(jax.jit, static_argnames=("form",))
-def march(volume: jax.Array, lines: Crossings, dz_mm: jax.Array, form: Form) -> jax.Array:
-    """Integrals along lines [chunk, line] through one slice [slab, across, 1, K] -> [line, 1, K]."""
-    slabs, width, _, count = volume.shape
-    wide, tap = _lanes(form.taps, count)
-    padded = jnp.pad(volume[:, :, 0], ((0, 0), (form.taps, form.taps + wide), (0, 0))).reshape(slabs, -1)
+def room(form: Form) -> Room:
+    """What `march` wants around a slice."""
+    return Room(0, (form.taps, form.taps + _wide(form.taps, 1)))
+
+
+@partial(jax.jit, static_argnames=("form", "width"))
+def march(volume: jax.Array, lines: Crossings, dz_mm: jax.Array, form: Form, width: int) -> jax.Array:
+    """Integrals along lines [chunk, line] through one slice [slab, across, 1, K], with `room` -> [line, 1, K]."""
+    slabs, _, _, count = volume.shape
+    wide = _wide(form.taps, count)
+    tap = (jnp.arange(wide * count) // count).astype(jnp.float32)  # which neighbour a number of a vector is of
+    padded = volume.reshape(slabs, -1)
 
     def chunk(_: None, part: Crossings) -> tuple[None, jax.Array]:
         def slab(total: jax.Array, one: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
@@ -58,9 +63,9 @@ def march(volume: jax.Array, lines: Crossings, dz_mm: jax.Array, form: Form) -> 
 def spread(
     data: jax.Array, tables: Tables, dz_mm: jax.Array, gather: Gather, shape: tuple[int, int, int, int]
 ) -> jax.Array:
-    """Transpose of `march`: [view, column, 1, K], all views -> [slab, across, 1, K]; arguments as in `gather.spread`."""
+    """Transpose of `march`: [view, column, 1, K], all views -> [slab, across, 1, K]; see `gather.spread`."""
     slabs, width, _, count = shape
-    wide, tap = _lanes(gather.taps, count)
+    wide = _wide(gather.taps, count)
     lines, inverse = jax.tree.map(lambda a: jnp.asarray(a).reshape(-1, *a.shape[2:]), (tables.lines, tables.inverse))
     path = path_mm(jax.tree.map(lambda a: a.reshape(-1), lines), dz_mm, gather.march).reshape(*lines.middle.shape, 1)
     room = ((0, 0), (gather.taps, gather.taps + wide), (0, 0))

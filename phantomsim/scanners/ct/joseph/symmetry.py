@@ -15,11 +15,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from phantomsim.scanners.ct.geometry import Geometry
-from phantomsim.scanners.ct.joseph.lines import Box, Fan, fan
+from phantomsim.scanners.ct.joseph.lines import Box, fan
 
 TURNS = tuple((mirror, quarter) for mirror in (False, True) for quarter in range(4))
 CLOSE = 1e-6  # two views are one if all of their points are this close [mm]
 TIE = 1e-9  # lines at 45 degrees are stepped through slabs of x
+MOST_BYTES = 2**31  # of all turned copies
 GROWTH = 1.5  # most that a volume may grow when it is made square
 
 
@@ -30,7 +31,7 @@ class Symmetry(NamedTuple):
         views: of the geometry that stand for all [rep].
         mine: which of their columns are stepped through slabs of x [rep, column].
         target: (view, column), flat, of a column seen by a turned copy [rep, column, turn].
-        share: one over how often the same (view, column) is a target; 0 where it is not `mine`.
+        share: 1 where the (view, column) is taken from here, 0 elsewhere [rep, column, turn].
         place: (rep, column, turn), flat, from which each (view, column) is taken [view x column].
     """
 
@@ -48,13 +49,22 @@ class Square(NamedTuple):
     room: tuple[tuple[int, int], tuple[int, int]]
 
 
-def find(geometry: Geometry, box: Box) -> tuple[Symmetry, Square, Box] | None:
-    """The symmetry of upright views about a box, with the box made square; None where there is too little of it."""
+def find(geometry: Geometry, box: Box, count: int = 1) -> tuple[Symmetry, Square, Box] | None:
+    """The symmetry of upright views about a box, with the box made square; None where there is too little of it.
+
+    Args:
+        geometry: of the views.
+        box: of the voxels.
+        count: volumes that will be turned together; no more turns are used than fit into `MOST_BYTES`.
+    """
     found = _square(box)
     if found is None:
         return None
     room, square = found
-    images = {turn: _image(geometry, *turn) for turn in TURNS}
+    most = int(MOST_BYTES // (4 * count * np.prod(square.count.astype(float))))
+    if most < 4:
+        return None
+    images = {turn: _image(geometry, *turn) for turn in (TURNS if most >= 8 else TURNS[:4])}
     valid = {turn: image for turn, image in images.items() if image is not None}
     if (False, 1) not in valid:
         return None
@@ -73,7 +83,7 @@ def _square(box: Box) -> tuple[tuple[tuple[int, int], tuple[int, int]], Box] | N
         return None
     reach = float(np.max(np.abs([low, high])))
     before, after = (np.rint(reach + low).astype(int), np.rint(reach - high).astype(int))
-    count = int(round(2 * reach)) + 1
+    count = round(2 * reach) + 1
     if count**2 > GROWTH * box.count[0] * box.count[1]:
         return None
     room = ((int(before[1]), int(after[1])), (int(before[0]), int(after[0])))
@@ -123,21 +133,41 @@ def _representatives(geometry: Geometry, valid: dict[tuple[bool, int], tuple[np.
         return None
     place = np.empty(times.size, np.int64)
     place[target[used]] = np.nonzero(used.reshape(-1))[0]
-    share = np.where(used, 1 / times[target], 0).astype(np.float32)
+    share = np.zeros(target.size, np.float32)
+    share[place] = 1  # each line counts once, though some have two images of equal right
+    share = share.reshape(target.shape)
     return Symmetry(views, mine, target.astype(np.int32), share, place)
 
 
-def copies(volume: jax.Array, square: Square) -> jax.Array:
-    """Turned copies side by side: [K, z, y, x] -> [x, y, z, K x turn]."""
-    padded = jnp.pad(volume, ((0, 0), (0, 0), *square.room)).transpose(3, 2, 1, 0)
-    turned = [_turn(padded, mirror, quarters) for mirror, quarters in square.turns]
-    return jnp.stack(turned, -1).reshape(*padded.shape[:3], -1)
+def sources(square: Square, box: Box, after: int, sides: tuple[int, int]) -> np.ndarray:
+    """Where turned copies of a volume have their z-rows: y + y's * x, or one more than any for zeros.
+
+    Args:
+        square: of the volume.
+        box: the volume, not yet square.
+        after, sides: rows of zeros after the last x, and on both sides of y, of all copies.
+    Returns:
+        int32 [x, y, turn].
+    """
+    count = int(box.count[0] * box.count[1])
+    place = np.arange(count).reshape(int(box.count[0]), int(box.count[1]))
+    whole = np.pad(place, square.room[::-1], constant_values=count)
+    turned = np.stack([_turn(whole, *turn) for turn in square.turns], -1)
+    return np.pad(turned, ((0, after), sides, (0, 0)), constant_values=count).astype(np.int32)
 
 
-def _turn(volume: jax.Array, mirror: bool, quarters: int) -> jax.Array:
-    """A volume [x, y, ..] as seen by rays that were turned: value at p = volume at matrix @ p."""
-    seen = jnp.rot90(volume, -quarters)
+def _turn(place: np.ndarray, mirror: bool, quarters: int) -> np.ndarray:
+    """A plane [x, y] as seen by rays that were turned: value at p = value at matrix @ p."""
+    seen = np.rot90(place, -quarters)
     return seen[::-1] if mirror else seen
+
+
+def copies(rows: jax.Array, source: jax.Array) -> jax.Array:
+    """Turned copies side by side: z-rows [x, y, z, K] at `sources` -> [x, y, z, K x turn]."""
+    wide, high, depth, count = rows.shape
+    flat = jnp.pad(rows.reshape(wide * high, depth * count), ((0, 1), (0, 0)))
+    turned = flat.at[source].get(mode="promise_in_bounds").reshape(*source.shape, depth, count)
+    return turned.transpose(0, 1, 3, 4, 2).reshape(*source.shape[:2], depth, -1)
 
 
 def merge(volume: jax.Array, square: Square) -> jax.Array:
