@@ -133,10 +133,9 @@ def _representatives(geometry: Geometry, valid: dict[tuple[bool, int], tuple[np.
         return None
     place = np.empty(times.size, np.int64)
     place[target[used]] = np.nonzero(used.reshape(-1))[0]
-    share = np.zeros(target.size, np.float32)
-    share[place] = 1  # each line counts once, though some have two images of equal right
-    share = share.reshape(target.shape)
-    return Symmetry(views, mine, target.astype(np.int32), share, place)
+    taken = np.zeros(target.size, np.float32)
+    taken[place] = 1  # each line counts once, though some have two images of equal right
+    return Symmetry(views, mine, target.astype(np.int32), taken.reshape(target.shape), place)
 
 
 def sources(square: Square, box: Box, after: int, sides: tuple[int, int]) -> np.ndarray:
