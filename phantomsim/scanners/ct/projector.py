@@ -15,7 +15,7 @@ import numpy as np
 
 from phantomsim.errors import GridError, ScannerError
 from phantomsim.scanners.ct.geometry import Geometry
-from phantomsim.scanners.ct.joseph import levels, oblique, upright
+from phantomsim.scanners.ct.joseph import levels, oblique, symmetry, upright
 from phantomsim.scanners.ct.joseph.lines import Box, check, fan
 
 Footprint = Literal["cell", "point"]
@@ -31,8 +31,8 @@ def line_integrals(
 ) -> jax.Array:
     """Integrate K volumes along every ray; `Projector` when one geometry is used again and again.
 
-    Axial scans of few rows take a way of their own where that is quicker (`joseph.levels`); it can be differentiated,
-    but an adjoint of equal speed has `Projector` alone.
+    Axial scans of few rows and without symmetry take a way of their own where that is quicker (`joseph.levels`); it can
+    be differentiated, but an adjoint of equal speed has `Projector` alone.
 
     Args:
         volumes: float32 [K, z, y, x], for instance attenuation [1/mm] or volume fractions [1].
@@ -59,7 +59,7 @@ def line_integrals(
 
 def _few_rows(geometry: Geometry, box: Box, count: int) -> bool:
     """Whether the march by levels is possible and cheaper, by its parts' costs in ns (measured on two cores)."""
-    if not levels.possible(geometry):
+    if not levels.possible(geometry) or symmetry.find(geometry, box, count) is not None:
         return False
     steps = geometry.views * geometry.columns * float(np.mean(box.count[:2]))
     height = int(box.count[2])

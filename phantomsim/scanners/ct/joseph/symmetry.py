@@ -21,6 +21,7 @@ TURNS = tuple((mirror, quarter) for mirror in (False, True) for quarter in range
 CLOSE = 1e-6  # two views are one if all of their points are this close [mm]
 TIE = 1e-9  # lines at 45 degrees are stepped through slabs of x
 MOST_BYTES = 2**31  # of all turned copies
+ENOUGH = 8  # volumes that fill vectors
 GROWTH = 1.5  # most that a volume may grow when it is made square
 
 
@@ -55,10 +56,11 @@ def find(geometry: Geometry, box: Box, count: int = 1) -> tuple[Symmetry, Square
     Args:
         geometry: of the views.
         box: of the voxels.
-        count: volumes that will be turned together; no more turns are used than fit into `MOST_BYTES`.
+        count: volumes that will be turned together; no more turns are used than fit into `MOST_BYTES`, and none if
+            there are as many volumes as fill vectors by themselves.
     """
     found = _square(box)
-    if found is None:
+    if found is None or count >= ENOUGH:
         return None
     room, square = found
     most = int(MOST_BYTES // (4 * count * np.prod(square.count.astype(float))))
