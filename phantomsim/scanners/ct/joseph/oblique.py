@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.scanners.ct.geometry import Geometry
+from phantomsim.scanners.ct.joseph.linear import transposes
 from phantomsim.scanners.ct.joseph.lines import Box
 
 MARGIN = 0.02  # of a cell: rounding, and the bend of a curved detector within a voxel
@@ -157,18 +158,6 @@ def _cell(xp, place, origin, inverse, arc, kind: str, bend: float):  # type: ign
     return angle * arc + bend, up / ahead * xp.cos(angle)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def forward(volumes: jax.Array, data: Plan, forms: Forms) -> jax.Array:
-    """[K, z, y, x] -> [K, view, row, column]."""
-    return _forward(volumes, data, forms)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def adjoint(values: jax.Array, data: Plan, forms: Forms) -> jax.Array:
-    """[K, view, row, column] -> [K, z, y, x]: the transpose of `forward`."""
-    return _adjoint(values, data, forms)
-
-
 def _rays(view: Views, axis: int, pitch: jax.Array | np.ndarray, kind: str) -> tuple[jax.Array, ...]:
     """Where rays cross slab 0 and how they go on, on both other axes; way through a slab, 0 if not mine."""
     rows = view.mine.shape[-2]
@@ -276,11 +265,5 @@ def _back(
     return jax.lax.scan(slab, None, (before, jnp.arange(slabs, dtype=jnp.float32)))[1]
 
 
-forward.defvjp(
-    lambda volumes, data, forms: (_forward(volumes, data, forms), data),
-    lambda forms, data, change: (adjoint(change, data, forms), None),
-)
-adjoint.defvjp(
-    lambda values, data, forms: (_adjoint(values, data, forms), data),
-    lambda forms, data, change: (forward(change, data, forms), None),
-)
+# [K, z, y, x] -> [K, view, row, column], and its transpose
+forward, adjoint = transposes(_forward, _adjoint)

@@ -11,6 +11,7 @@ import numpy as np
 
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.joseph import gather, march, planar, symmetry
+from phantomsim.scanners.ct.joseph.linear import transposes
 from phantomsim.scanners.ct.joseph.lines import Box, fan, mainly_x
 
 ABREAST = (4, 64)  # views and columns that travel together
@@ -122,28 +123,6 @@ FROM = ((3, 2, 1, 0), (2, 3, 1, 0))  # [K, z, y, x] -> [slab, across, z, K] of x
 BACK = ((3, 2, 1, 0), (3, 2, 0, 1))
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def forward(volumes: jax.Array, data: Plan, forms: Forms) -> jax.Array:
-    """[K, z, y, x] -> [K, view, row, column]."""
-    return _forward(volumes, data, forms)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def adjoint(values: jax.Array, data: Plan, forms: Forms) -> jax.Array:
-    """[K, view, row, column] -> [K, z, y, x]: the transpose of `forward`."""
-    return _adjoint(values, data, forms)
-
-
-forward.defvjp(
-    lambda volumes, data, forms: (_forward(volumes, data, forms), data),  # type: ignore[has-type]
-    lambda forms, data, change: (adjoint(change, data, forms), None),
-)
-adjoint.defvjp(
-    lambda values, data, forms: (_adjoint(values, data, forms), data),  # type: ignore[has-type]
-    lambda forms, data, change: (forward(change, data, forms), None),
-)
-
-
 def _room(slabs: int, form: march.Form) -> march.Room:
     return planar.room(form) if form.planar else march.room(slabs, form)
 
@@ -212,3 +191,7 @@ def _adjoint_of_copies(values: jax.Array, data: Plan, forms: Forms, square: symm
     wide = _wide(forms, square)
     shape = (wide, wide, forms.shape[0], count * turns)
     return symmetry.merge(_spread(lines, data.back[0], data.dz_mm, forms.back[0], shape), square)
+
+
+# [K, z, y, x] -> [K, view, row, column], and its transpose
+forward, adjoint = transposes(_forward, _adjoint)
