@@ -13,7 +13,7 @@ import numpy as np
 
 from phantomsim.algorithms.interface import AlgorithmInput
 from phantomsim.algorithms.run import run as run_algorithm
-from phantomsim.errors import FormatError, StoreError
+from phantomsim.errors import FormatError, SpecError, StoreError
 from phantomsim.formats import dicom, nifti, zarr_store
 from phantomsim.generators.lesions.truth import fraction_on
 from phantomsim.image import Image, RawData
@@ -80,6 +80,8 @@ def make_arm(scanner: str, protocol: str | None, reconstruction: str | None, set
     whole = read(scanner, Annotated[Scanner, Catalogued("scanners")])
     protocol = protocol or next(iter(whole.protocols))
     known = list(whole.reconstructions)
+    if not known:
+        raise SpecError(f'scanner "{scanner}" has no reconstructions; add a table [reconstructions.NAME] to its file')
     reconstruction = reconstruction or (protocol if protocol in known else known[0])
     chosen = {"name": protocol, "scanner": scanner, "protocol": protocol, "reconstruction": reconstruction}
     return assemble(Arm, [*(f"{key}={json.dumps(value)}" for key, value in chosen.items()), *sets])

@@ -11,6 +11,7 @@ from phantomsim.cli.main import main
 from phantomsim.formats import zarr_store
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
+from phantomsim.trials.scan import make_arm
 
 SHAPE = (6, 24, 24)
 SMALL = ("protocol.views=32", "protocol.binned_columns=8", "reconstruction.matrix=32", "reconstruction.slices=1")
@@ -75,7 +76,7 @@ def test_protocols_that_cannot_be(tmp_path: Path, change: str, text: str) -> Non
 def test_negative_density(tmp_path: Path) -> None:
     line = refused(scan(tmp_path, phantom(density=-0.5)), tmp_path)
     where = "at voxel (z, y, x) = (2, 11, 12)"
-    assert line == f"phantom.density is -0.5 {where}; must be finite and at least 0. Mend the phantom"
+    assert line == f"phantom.density is -0.5 {where}; must be finite, at least 0. Mend the phantom"
 
 
 def test_a_volume_that_is_not_finite(tmp_path: Path) -> None:
@@ -85,3 +86,14 @@ def test_a_volume_that_is_not_finite(tmp_path: Path) -> None:
     values[2, 11, 12] = np.nan
     line = refused(again(tmp_path), tmp_path)
     assert "p.ome.zarr: 1 values are NaN or infinite. Find where they arose" in line
+
+
+def test_a_noise_that_no_tube_can_give_is_refused(tmp_path):
+    message = refused(scan(tmp_path, phantom(), "protocol.noise_HU=0.0001"), tmp_path)
+    assert "protocol.noise_HU = 0.0001 needs" in message
+    assert "must be from 0.001 to 100000" in message
+
+
+def test_every_scanner_of_the_catalogue_scans_with_its_first_reconstruction():
+    for path in sorted(Path("scanners").glob("*.toml")):
+        assert make_arm(path.stem, None, None).reconstruction

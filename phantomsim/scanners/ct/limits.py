@@ -13,20 +13,24 @@ from phantomsim.errors import ScannerError
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
+from phantomsim.scanners.ct.spec.protocol import LEAST_MAS, MOST_MAS
 
 if TYPE_CHECKING:
     from phantomsim.scanners.ct.readout import Readout
 
 STEEPEST = 1.0  # tangent of the cone angle of the outermost row; beyond 45 degrees no method here follows the rays
+DENSEST = 100.0  # times a tissue's own density: texture is near 1, and a mistaken unit is a thousand
 ROUNDING = 1e-4  # by which fractions may lie outside 0 to 1
 SCAN_COPIES = 5  # arrays as large as the readings that a scan holds at once, at least: two moments, noise, paths
 IMAGE_COPIES, ITERATIVE_COPIES = 4, 8  # arrays as large as the image that a reconstruction holds at once, at least
 
 
 def check_volumes(phantom: Phantom) -> None:
-    """Raises ScannerError for densities that are not finite or below 0, unknown labels, fractions outside 0 to 1."""
+    """Raises ScannerError for densities that no tissue has, unknown labels, and fractions outside 0 to 1."""
     density, label = np.asarray(phantom.density), np.asarray(phantom.label)
-    _all(np.isfinite(density) & (density >= 0), density, "phantom.density", "must be finite and at least 0")
+    good = np.isfinite(density) & (density >= 0) & (density <= DENSEST)
+    allowed = f"must be finite, at least 0 and at most {DENSEST:g} times the tissue's own"
+    _all(good, density, "phantom.density", allowed)
     count = len(phantom.tissues)
     if label.min() < 0 or label.max() >= count:
         known = (label >= 0) & (label < count)
@@ -146,3 +150,14 @@ def physical_bytes() -> int:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
         return 0
+
+
+def found_mAs(mAs: float, protocol: CTProtocol) -> float:
+    """The tube current that a wish for dose or noise needs. Raises ScannerError if none may be asked for directly."""
+    if LEAST_MAS <= mAs <= MOST_MAS:
+        return mAs
+    asked = next(n for n in ("CTDIvol_mGy", "SSDE_mGy", "noise_HU") if getattr(protocol, n) is not None)
+    raise ScannerError(
+        f"protocol.{asked} = {getattr(protocol, asked):g} needs {mAs:.3g} mAs; must be from {LEAST_MAS:g} to"
+        f" {MOST_MAS:g}. Ask for another {'noise' if asked == 'noise_HU' else 'dose'}"
+    )

@@ -148,7 +148,7 @@ class Scan:
         output = ctdi.output(self.scanner, self.protocol).mGy_per_100mAs if self.protocol.noise_HU is None else None
         water = None if expected is None else expected.water_mm
         noise = imaging.noise_law(self, expected) if self.protocol.noise_HU is not None and expected else None
-        found = solve.tube_mAs(self.protocol, output, water, noise)
+        found = limits.found_mAs(solve.tube_mAs(self.protocol, output, water, noise), self.protocol)
         return float(f"{found:.{MAS_DIGITS}g}")
 
     def _view_mAs(self, expected: Expected, mAs: float) -> np.ndarray:

@@ -14,6 +14,9 @@ Count = Annotated[int, pydantic.Field(ge=1)]
 Samples = Annotated[int, pydantic.Field(ge=1, le=16)]
 
 
+LEAST_MAS, MOST_MAS = 0.001, 100_000.0  # of one turn
+
+
 class Modulation(Spec):
     """How the tube current follows the patient, planned on a noise-free scout of the water path of each view.
 
@@ -110,7 +113,7 @@ class CTProtocol(Spec):
     kVp: Annotated[float, pydantic.Field(ge=40, le=150)] = 120.0
     second_kVp: Annotated[float, pydantic.Field(ge=40, le=150)] | None = None
     second_filtration: dict[str, float] = pydantic.Field(default_factory=dict)
-    mAs: Annotated[float, pydantic.Field(ge=0.001, le=100_000)] | None = None
+    mAs: Annotated[float, pydantic.Field(ge=LEAST_MAS, le=MOST_MAS)] | None = None
     CTDIvol_mGy: Positive | None = None
     SSDE_mGy: Positive | None = None
     noise_HU: Positive | None = None
