@@ -76,7 +76,8 @@ def test_protocols_that_cannot_be(tmp_path: Path, change: str, text: str) -> Non
 def test_negative_density(tmp_path: Path) -> None:
     line = refused(scan(tmp_path, phantom(density=-0.5)), tmp_path)
     where = "at voxel (z, y, x) = (2, 11, 12)"
-    assert line == f"phantom.density is -0.5 {where}; must be finite, at least 0. Mend the phantom"
+    allowed = "must be finite, at least 0 and at most 100 times the tissue's own"
+    assert line == f"phantom.density is -0.5 {where}; {allowed}. Mend the phantom"
 
 
 def test_a_volume_that_is_not_finite(tmp_path: Path) -> None:
