@@ -21,7 +21,6 @@ from phantomsim.spec import canonical
 
 DISC = 32  # rings of the disc that scatter is taken to come from
 SCATTER_KEV = 60.0
-LEAST_LIVE = 0.05  # share of the time that a counter is taken to be live at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,18 +162,11 @@ class Readout:
         return np.asarray(correlated.expected(moments, counter, self._dead(), detector.pile_up)[:, 0])
 
     def unpiled(self, counts: jax.Array) -> jax.Array:
-        """Counts with the loss by pile-up made up for, all bins by one factor (their mix is left as it is).
-
-        The inverse of the dead-time laws: n = m / (1 - m d) where dead time does not extend, else m = n exp(-n d).
-        """
-        detector = self.scanner.detector
-        if isinstance(detector, EnergyIntegrating) or detector.pile_up == "none":
+        """Counts [channel, ...] with pile-up made up for: those lost, and those lifted into a higher bin."""
+        detector, counter = self.scanner.detector, self.response.counter
+        if isinstance(detector, EnergyIntegrating) or counter is None:
             return counts
-        load = counts.sum(0) * self._dead()
-        if detector.pile_up == "nonparalyzable":
-            return counts / jnp.maximum(1 - load, LEAST_LIVE)
-        rate = jax.lax.fori_loop(0, 20, lambda _, n: jnp.minimum(load * jnp.exp(n), 1.0), load)
-        return counts * jnp.exp(rate)
+        return pileup.original(counts, counter.heaped, self._dead(), detector.pile_up)
 
     def _dead(self) -> float:
         view_s = self.protocol.rotation_s / self.protocol.views

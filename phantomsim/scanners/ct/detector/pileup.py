@@ -22,6 +22,8 @@ from phantomsim.scanners.ct.spec import PhotonCounting
 
 Law = Literal["none", "paralyzable", "nonparalyzable"]
 NS_PER_S = 1e9
+LEAST_LIVE = 0.05  # share of the time that a counter is taken to be live at least
+ITERATIONS = 20
 
 
 class Recorded(NamedTuple):
@@ -62,15 +64,42 @@ def recorded(counts: jax.Array, heaped: jax.Array | np.ndarray, dead: jax.Array 
     if law == "none":
         return Recorded(counts, jnp.ones_like(total), jnp.ones_like(total))
     load = total * dead
-    if law == "paralyzable":
-        kept, alone = jnp.exp(-load), jnp.exp(-load)
-        relative = 1 - 2 * load * jnp.exp(-load)
+    alone = jnp.exp(-load)
+    kept = alone if law == "paralyzable" else 1 / (1 + load)
+    relative = 1 - 2 * load * alone if law == "paralyzable" else kept**2
+    return Recorded(total * kept * _mix(_shares(counts), heaped, alone), kept, relative)
+
+
+def original(records: jax.Array, heaped: jax.Array | np.ndarray, dead: jax.Array | float, law: Law) -> jax.Array:
+    """The counts [C, ...] of which `records` [C, ...] are the mean: the inverse of `recorded`, below saturation.
+
+    How many there were follows from the dead-time law, n = m / (1 - m d) where dead time does not extend, and else
+    m = n exp(-n d); of which bins, by iteration. Arguments as of `recorded`.
+    """
+    if law == "none":
+        return records
+    total = records.sum(0)
+    load = total * dead
+    if law == "nonparalyzable":
+        made = 1 / jnp.maximum(1 - load, LEAST_LIVE)
+        rate = load * made
     else:
-        kept, alone = 1 / (1 + load), jnp.exp(-load)
-        relative = kept**2
-    share = counts / jnp.maximum(total, jnp.finfo(jnp.float32).tiny)
-    two = jnp.einsum("ijk,j...,k...->i...", jnp.asarray(heaped, counts.dtype), share, share, precision="highest")
-    return Recorded(total * kept * (alone * share + (1 - alone) * two), kept, relative)
+        rate = jax.lax.fori_loop(0, ITERATIONS, lambda _, n: jnp.minimum(load * jnp.exp(n), 1.0), load)
+        made = jnp.exp(rate)
+    mixed, alone = _shares(records), jnp.exp(-rate)
+    # Errors shrink by at least 1 - alone a step: what heaps up is a share 1 - alone of all.
+    share = jax.lax.fori_loop(0, ITERATIONS, lambda _, s: s + mixed - _mix(s, heaped, alone), mixed)
+    return total * made * share
+
+
+def _shares(counts: jax.Array) -> jax.Array:
+    return counts / jnp.maximum(counts.sum(0), jnp.finfo(jnp.float32).tiny)
+
+
+def _mix(share: jax.Array, heaped: jax.Array | np.ndarray, alone: jax.Array) -> jax.Array:
+    """Shares of the bins [C, ...] when only a part of all pulses is alone."""
+    two = jnp.einsum("ijk,j...,k...->i...", jnp.asarray(heaped, share.dtype), share, share, precision="highest")
+    return alone * share + (1 - alone) * two
 
 
 def heap_table(detector: PhotonCounting, energy_keV: np.ndarray, photons: np.ndarray) -> np.ndarray:
