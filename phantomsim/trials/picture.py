@@ -8,6 +8,18 @@ import numpy as np
 
 from phantomsim.image import Image
 
+PLANES = ("axial", "coronal", "sagittal")
+STRIP = 1 / 8  # sides of a plane whose ratio is below it are not worth a look
+
+
+def _planes(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> list[int]:
+    """Axes across which to look [1 to 3]."""
+    sides = [n * d for n, d in zip(shape, spacing_mm)]
+    faces = {axis: [s for i, s in enumerate(sides) if i != axis] for axis in range(3)}
+    if min(shape) == 1:
+        return [int(np.argmin(shape))]
+    return [axis for axis, (a, b) in faces.items() if min(a, b) >= STRIP * max(a, b)] or [0]
+
 
 def window_of(image: Image) -> tuple[float, float]:
     """Values shown as black and white: brain-like contrast about soft tissue for HU, else up to the 99.5th percentile.
@@ -26,6 +38,8 @@ def window_of(image: Image) -> tuple[float, float]:
 def save_slices(image: Image, lesion: np.ndarray, path: Path) -> None:
     """Write the middle slices in three planes as PNG; the lesion is outlined and the planes go through it.
 
+    Planes that are a mere strip are left out: those of a few slices, and of a radiograph all but the picture itself.
+
     Args:
         lesion: volume fraction [z, y, x]; may be all zero.
     """
@@ -36,9 +50,11 @@ def save_slices(image: Image, lesion: np.ndarray, path: Path) -> None:
     at = [n // 2 for n in values.shape]
     if lesion.max() > 0:
         at = [int(i) for i in np.unravel_index(int(np.argmax(lesion)), lesion.shape)]
-    figure = Figure(figsize=(13, 5), layout="constrained")
+    shown = _planes(values.shape, image.grid.spacing_mm)
+    figure = Figure(figsize=(1 + 4 * len(shown), 5), layout="constrained")
     low, high = window_of(image)
-    for axis, (name, axes) in enumerate(zip(("axial", "coronal", "sagittal"), figure.subplots(1, 3))):
+    unit = "" if image.unit == "1" else image.unit
+    for axis, axes in zip(shown, figure.subplots(1, len(shown), squeeze=False)[0]):
         plane, outline = (np.take(a, at[axis], axis) for a in (values, lesion))
         if axis < 2:  # columns grow towards the patient's right, which a radiologist has on the left
             plane, outline = plane[:, ::-1], outline[:, ::-1]
@@ -47,9 +63,7 @@ def save_slices(image: Image, lesion: np.ndarray, path: Path) -> None:
         axes.imshow(plane, cmap="gray", vmin=low, vmax=high, origin="lower", extent=extent, interpolation="nearest")
         if outline.max() >= 0.5:
             axes.contour(outline, [0.5], colors="tab:red", linewidths=0.8, extent=extent, origin="lower")
-        axes.set_title(
-            f"{name} {at[axis]}, {low:.3g} to {high:.3g} {image.unit if image.unit != '1' else ''}".rstrip(), fontsize=9
-        )
+        axes.set_title(f"{PLANES[axis]} {at[axis]}, {low:.3g} to {high:.3g} {unit}".rstrip(), fontsize=9)
         axes.set_aspect("equal")
         axes.set_axis_off()
     FigureCanvasAgg(figure).print_png(str(path))
