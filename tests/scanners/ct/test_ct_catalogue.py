@@ -67,6 +67,8 @@ def test_protocol_has_a_reconstruction_of_its_name(name, protocol):
 @pytest.mark.parametrize("name", NAMES)
 def test_reconstruction_goes_with_a_protocol(name):
     scanner = SCANNERS[name]
+    if all(protocol.path == "radiograph" for protocol in scanner.protocols.values()):
+        return  # nothing is reconstructed
     for label, wanted in scanner.reconstructions.items():
         assert any(fits(scanner, protocol, wanted) for protocol in scanner.protocols), label
     if scanner.reconstructions:
