@@ -132,11 +132,14 @@ def _times(geometry: Geometry, protocol: CTProtocol) -> np.ndarray:
 def _blocks(views: np.ndarray, geometry: Geometry, bases: int) -> list[np.ndarray]:
     """Views in parts of (nearly) one size whose line integrals fit into memory.
 
-    Views a quarter turn apart stay together, and with their mirror images: the projector makes use of them.
+    Of one full circle, views a quarter turn apart stay together, and with their mirror images: the projector makes use
+    of them. Other views stay in order, next to those that see the same part of the patient.
     """
     each = bases * geometry.rows * geometry.columns
     parts = max(1, -(-len(views) * each // MOST_PATHS))
-    if parts > 1 and len(views) == geometry.views and not len(views) % 4:
+    orbit = geometry.orbit
+    circle = orbit is not None and not orbit.feed_mm and len(views) == orbit.views_per_turn
+    if parts > 1 and circle and not len(views) % 4:
         turn = len(views) // 4
         step = np.arange(turn)
         first = np.argsort(np.minimum(step, turn - step), kind="stable")

@@ -50,7 +50,8 @@ def raw(
         "mAs": np.asarray(mAs, np.float32),
         "direction": expected.direction,
     }
-    return RawData(arrays, tuple(map(float, expected.isocentre_mm)), "ct", noise)  # type: ignore[arg-type]
+    x, y, z = (float(place) for place in expected.isocentre_mm)
+    return RawData(arrays, (x, y, z), "ct", noise)
 
 
 def check(scan: Scan, raw: RawData) -> None:

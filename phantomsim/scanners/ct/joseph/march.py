@@ -218,7 +218,10 @@ def _chunk_of_lines(
         plane = jax.lax.dynamic_index_in_dim(slabs, i, 0, keepdims=False)
         plane = jax.lax.dynamic_slice_in_dim(plane, first, height, -2).reshape(-1, height * count)
         low, shares = across(lines, i.astype(jnp.float32), form, width)
-        return sum(s[:, None] * plane.at[low + m].get(mode="promise_in_bounds") for m, s in enumerate(shares))  # type: ignore[return-value]
+        rows = jnp.zeros((size, height * count), jnp.float32)
+        for m, part in enumerate(shares):
+            rows += part[:, None] * plane.at[low + m].get(mode="promise_in_bounds")
+        return rows
 
     def block(carry: tuple, starts: jax.Array) -> tuple[tuple, None]:
         total, found, rows = carry  # places are found one step before: XLA would find them for each number anew
@@ -264,7 +267,7 @@ def _places(lines: Crossings, starts: jax.Array, first: jax.Array, form: Form) -
     z = z - first.astype(jnp.float32) + (0.5 if form.cell else 1.0)
     z = jnp.clip(z, 0, form.window + 1 - form.cell)
     below = jnp.minimum(z.astype(jnp.int32), form.window - form.cell)
-    return below, z - below, 1 / pitch
+    return below, z - below, 1 / jnp.maximum(pitch, 1e-6)  # behind the focal spot, where no line is, it has no meaning
 
 
 def _read(rows: jax.Array, place: jax.Array, part: jax.Array, scale: jax.Array, form: Form) -> jax.Array:
