@@ -1,54 +1,14 @@
-"""What a person writes about an MR scanner, its protocols and its reconstructions."""
+"""How a patient is scanned."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from phantomsim.spec import Spec
 
-if TYPE_CHECKING:
-    from phantomsim.scanners.mr.scan import Scan
-
 Sequence = Literal["spin-echo", "spoiled-gre", "inversion-recovery"]
-
-
-class LoopArray(Spec):
-    """Circular receive loops on a cylinder about the bore's axis, facing it.
-
-    Attributes:
-        count: loops in one ring.
-        rings: rings along z; each is turned by half a loop against the one before.
-        radius_mm: from the axis to the centre of a loop.
-        loop_radius_mm: of one loop.
-        ring_distance_mm: between the centres of two rings.
-        unloaded_to_loaded_Q: quality factor without over with the patient; the loop's own loss is 1 / (ratio - 1)
-            of the patient's.
-        noise_factor: of preamplifiers and receiver, as a power ratio (1 is noiseless).
-    """
-
-    count: int = Field(ge=1, le=64)
-    rings: int = Field(default=1, ge=1, le=8)
-    radius_mm: float = Field(gt=0)
-    loop_radius_mm: float = Field(gt=0)
-    ring_distance_mm: float = Field(default=0.0, ge=0)
-    unloaded_to_loaded_Q: float = Field(gt=1)
-    noise_factor: float = Field(ge=1)
-
-
-class Load(Spec):
-    """The conducting cylinder that stands for the patient when thermal noise is computed; it never changes with
-    the patient, so that arms and patients differ by what the trial says alone.
-
-    Attributes:
-        radius_mm, length_mm: of the cylinder, centred at the isocentre along z.
-        conductivity_S_per_m: mean of the body part at the Larmor frequency.
-    """
-
-    radius_mm: float = Field(gt=0)
-    length_mm: float = Field(gt=0)
-    conductivity_S_per_m: float = Field(gt=0)
 
 
 class MRProtocol(Spec):
@@ -118,49 +78,3 @@ class MRProtocol(Spec):
     def samples(self) -> int:
         """Samples of a readout."""
         return self.matrix[1 if self.phase_axis == "y" else 0]
-
-
-class MRReconstruction(Spec):
-    """How k-space becomes a magnitude image, in units of the magnetisation of water.
-
-    Attributes:
-        method: "sense" combines and unfolds the coils by their sensitivities and noise covariance (Pruessmann 1999);
-            "fft" is the root of the sum of squares of the whitened coils, divided by that of their sensitivities;
-            it leaves accelerated data folded.
-        regularisation: Tikhonov weight of "sense", relative to the mean of the squared sensitivities.
-        window: "hann" apodises k-space against ringing, at the price of resolution.
-    """
-
-    method: Literal["sense", "fft"] = "sense"
-    regularisation: float = Field(default=0.0, ge=0)
-    window: Literal["none", "hann"] = "none"
-
-
-class MRScanner(Spec):
-    """An MR scanner with its receive array, what it can scan and how it reconstructs.
-
-    Attributes:
-        field_T: static field, along z.
-        coils: the receive array, centred at the isocentre.
-        load: what the array's thermal noise comes from.
-        protocols, reconstructions: by name.
-    """
-
-    kind: Literal["mr"] = "mr"
-    name: str
-    description: str = ""
-    field_T: float = Field(gt=0, le=12)
-    coils: LoopArray
-    load: Load
-    protocols: dict[str, MRProtocol]
-    reconstructions: dict[str, MRReconstruction]
-
-    def build(self, protocol: MRProtocol) -> Scan:
-        """The numbers of one protocol on this scanner.
-
-        Raises:
-            ScannerError: the protocol asks for what the scanner cannot do.
-        """
-        from phantomsim.scanners.mr.scan import Scan
-
-        return Scan(self, protocol)
