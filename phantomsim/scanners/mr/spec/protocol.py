@@ -2,71 +2,110 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+import pydantic
 
-from phantomsim.spec import Spec
+from phantomsim.scanners.mr.spec.rules import USES, problems
+from phantomsim.spec import FilePath, Spec
 
-Sequence = Literal["spin-echo", "spoiled-gre", "inversion-recovery"]
+SequenceName = Literal[
+    "spin-echo", "turbo-spin-echo", "inversion-recovery", "spoiled-gre", "bssfp", "mprage", "gre-epi", "se-epi",
+    "radial-gre", "spiral-gre", "pulseq",
+]  # fmt: skip
+Positive = Annotated[float, pydantic.Field(gt=0)]
+Count = Annotated[int, pydantic.Field(ge=1)]
+Factor = Annotated[int, pydantic.Field(ge=1, le=16)]
+Angle = Annotated[float, pydantic.Field(gt=0, le=180)]
 
 
 class MRProtocol(Spec):
-    """A multi-slice 2D Cartesian acquisition of axial slices.
+    """How a patient is scanned: a sequence of the catalogue with its numbers, or a Pulseq file.
 
     Attributes:
-        sequence: "spin-echo", "spoiled-gre" or "inversion-recovery" (inversion, then a spin echo).
-        TR_ms, TE_ms, TI_ms: repetition, echo and inversion time; TI_ms for inversion recovery only.
+        sequence: "spin-echo", "turbo-spin-echo", "inversion-recovery" (an inversion, then a spin echo or, with
+            `echo_train`, a turbo spin echo: FLAIR), "spoiled-gre" (with `echoes` a multi-echo one), "bssfp" (balanced
+            steady state), "mprage" (an inversion, then a train of spoiled gradient echoes; 3D), "gre-epi", "se-epi"
+            (echo planar), "radial-gre", "spiral-gre", "pulseq" (see `file`).
+        file: a Pulseq file (.seq), for "pulseq"; TR, TE and the like are the file's.
+        encoding: "2d" slices, or a "3d" slab with `slices` partitions of `slice_mm`, excited without selection.
+        TR_ms, TE_ms, TI_ms: repetition, echo and inversion time; TE of a train is that of the centre of k-space. For
+            "mprage" TR is from inversion to inversion and TI from there to the centre of k-space.
         flip_deg: of the excitation.
-        bandwidth_Hz: of the whole readout field of view (per pixel: divide by the readout's matrix). It sets the
-            noise; relaxation, chemical shift and distortion during the readout are not simulated.
+        refocusing_deg: of refocusing pulses; one angle, or one for each echo of the train.
+        echo_train: echoes (of spin echoes) or excitations (of "mprage") in a train.
+        echo_spacing_ms: between the echoes of a train, and between excitations of "mprage"; None: the shortest.
+        echoes: gradient echoes after one excitation, each an image.
+        shots: excitations that share the lines of an echo-planar image.
+        spokes: of a "radial-gre" image. interleaves: of a "spiral-gre" image.
+        rf_spoil_deg: increment of the increment of the pulse's phase; 0: none.
+        bandwidth_Hz: of the whole readout field of view (per pixel: divide by the readout's matrix).
         averages: repetitions that are added.
+        dummies: excitations (for trains: trains) before the first that is read; None: as many as fit into 3 s, at least
+            one for repeated excitations, none where TR is longer. They cost time.
         fov_mm: field of view along (y, x).
         matrix: pixels along (y, x).
         phase_axis: axis of phase encoding; the readout is along the other one.
         slices, slice_mm, gap_mm: number and thickness of slices and the gap between them.
-        acceleration: every R-th phase-encoding line is measured.
-        calibration_lines: central lines that are measured besides; they cost time and are kept in the raw data.
+        slice_profile: "pulse" takes the profile that the pulse cuts, "box" an ideal one.
+        pulse_ms, time_bandwidth: duration and time-bandwidth product of the Hann-windowed sinc that excites slices.
+        fat_saturation: a spectrally selective pulse and a spoiler before each excitation.
+        acceleration: every R-th phase-encoding line is measured; acceleration_z: every so many-th partition.
+        sampling: "regular", or "variable-density": at random, dense in the middle, as compressed sensing wants it.
+        calibration_lines: central lines (and partitions) that are measured besides; they cost time.
+        partial_fourier: share of k-space along the phase axis that is measured.
         readout_oversampling: factor before the receiver's decimation filter; 1 lets the readout alias too.
         offset_mm: (x, y, z) of the slab's middle from the isocentre, along the phantom's axes.
         centre_on: what lies at the isocentre along z.
+        engine: "signal" is what trials run; "bloch" follows isochromats, slow, the reference.
+        spins_per_voxel: of the engine "bloch", along z, y and x.
     """
 
-    sequence: Sequence
-    TR_ms: float = Field(gt=0)
-    TE_ms: float = Field(gt=0)
-    TI_ms: float | None = Field(default=None, gt=0)
-    flip_deg: float = Field(default=90.0, gt=0, le=180)
-    bandwidth_Hz: float = Field(gt=0)
-    averages: int = Field(default=1, ge=1)
+    description: str = ""
+    sequence: SequenceName
+    file: Annotated[str, FilePath()] | None = None
+    encoding: Literal["2d", "3d"] = "2d"
+    TR_ms: Positive = 500.0
+    TE_ms: Positive = 10.0
+    TI_ms: Positive | None = None
+    flip_deg: Angle = 90.0
+    refocusing_deg: Angle | tuple[Angle, ...] = 180.0
+    echo_train: Annotated[int, pydantic.Field(ge=1, le=1024)] = 1
+    echo_spacing_ms: Positive | None = None
+    echoes: Annotated[int, pydantic.Field(ge=1, le=64)] = 1
+    shots: Count = 1
+    spokes: Count | None = None
+    interleaves: Count | None = None
+    rf_spoil_deg: Annotated[float, pydantic.Field(ge=0, lt=360)] = 117.0
+    bandwidth_Hz: Positive
+    averages: Count = 1
+    dummies: Annotated[int, pydantic.Field(ge=0, le=10000)] | None = None
     fov_mm: tuple[float, float]
     matrix: tuple[int, int]
     phase_axis: Literal["y", "x"] = "x"
-    slices: int = Field(ge=1)
-    slice_mm: float = Field(gt=0)
-    gap_mm: float = Field(default=0.0, ge=0)
-    acceleration: int = Field(default=1, ge=1, le=16)
-    calibration_lines: int = Field(default=0, ge=0)
-    readout_oversampling: int = Field(default=2, ge=1, le=8)
+    slices: Count
+    slice_mm: Positive
+    gap_mm: Annotated[float, pydantic.Field(ge=0)] = 0.0
+    slice_profile: Literal["pulse", "box"] = "pulse"
+    pulse_ms: Positive = 2.56
+    time_bandwidth: Annotated[float, pydantic.Field(ge=1, le=32)] = 4.0
+    fat_saturation: bool = False
+    acceleration: Factor = 1
+    acceleration_z: Factor = 1
+    sampling: Literal["regular", "variable-density"] = "regular"
+    calibration_lines: Annotated[int, pydantic.Field(ge=0)] = 0
+    partial_fourier: Annotated[float, pydantic.Field(gt=0.5, le=1)] = 1.0
+    readout_oversampling: Annotated[int, pydantic.Field(ge=1, le=8)] = 2
     offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     centre_on: Literal["phantom", "lesion"] = "phantom"
+    engine: Literal["signal", "bloch"] = "signal"
+    spins_per_voxel: tuple[Count, Count, Count] = (1, 1, 1)
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _consistent(self) -> Self:
-        if min(self.fov_mm) <= 0 or min(self.matrix) < 2 or any(n % 2 for n in self.matrix):
-            raise ValueError(f"fov_mm {self.fov_mm} must be positive and matrix {self.matrix} even, both along (y, x)")
-        if self.phase_lines % self.acceleration:
-            raise ValueError(
-                f"acceleration {self.acceleration} does not divide the {self.phase_lines} phase-encoding lines; "
-                f"allowed: {[r for r in range(1, 17) if self.phase_lines % r == 0]}"
-            )
-        if self.calibration_lines > self.phase_lines:
-            raise ValueError(f"calibration_lines is {self.calibration_lines}; the matrix has {self.phase_lines} lines")
-        if (self.sequence == "inversion-recovery") != (self.TI_ms is not None):
-            raise ValueError("TI_ms belongs to inversion-recovery and to no other sequence")
-        least = self.TE_ms + (self.TI_ms or 0.0)
-        if self.TR_ms <= least:
-            raise ValueError(f"TR_ms is {self.TR_ms}; must be longer than TI_ms + TE_ms = {least}")
+        wrong = problems(self)
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     @property
@@ -76,5 +115,21 @@ class MRProtocol(Spec):
 
     @property
     def samples(self) -> int:
-        """Samples of a readout."""
+        """Samples of a readout of the image's field of view."""
         return self.matrix[1 if self.phase_axis == "y" else 0]
+
+    @property
+    def cartesian(self) -> bool:
+        """Whether samples lie on a rectangular lattice."""
+        return self.sequence in USES and "lattice" in USES[self.sequence]
+
+    @property
+    def fov_phase_readout_mm(self) -> tuple[float, float]:
+        """Field of view along (phase, readout)."""
+        y, x = self.fov_mm
+        return (y, x) if self.phase_axis == "y" else (x, y)
+
+    def refocusing(self) -> tuple[float, ...]:
+        """Angle of the refocusing pulse of every echo of the train [deg]."""
+        given = self.refocusing_deg
+        return given if isinstance(given, tuple) else (given,) * self.echo_train

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from phantomsim.scanners.mr.spec.array import Load, LoopArray
+from phantomsim.scanners.mr.spec.hardware import Hardware
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
 from phantomsim.scanners.mr.spec.reconstruction import MRReconstruction
 from phantomsim.spec import Spec
@@ -22,6 +23,7 @@ class MRScanner(Spec):
         field_T: static field, along z.
         coils: the receive array, centred at the isocentre.
         load: what the array's thermal noise comes from.
+        hardware: limits of gradients, transmitter and receiver that sequences keep.
         protocols, reconstructions: by name.
     """
 
@@ -31,6 +33,7 @@ class MRScanner(Spec):
     field_T: float = Field(gt=0, le=12)
     coils: LoopArray
     load: Load
+    hardware: Hardware = Hardware()
     protocols: dict[str, MRProtocol]
     reconstructions: dict[str, MRReconstruction]
 
