@@ -1,6 +1,6 @@
-"""Thermal noise of a receive array, from the patient's conductivity and the loops' own loss.
+"""Thermal noise of a receive array, from the patient's conductivity and the coils' own loss.
 
-The eddy current that a unit current in loop i would drive in the patient is sigma E_i, with
+The eddy current that a unit current in coil i would drive in the patient is sigma E_i, with
 E_i = -i w (A_i + grad phi_i) and no current through the skin. Noise covariance is then w^2 sigma times the overlap of
 the E_i (Roemer et al. 1990, doi:10.1002/mrm.1910160203). It is quasi-static: good where the patient is small
 against the wavelength (27 cm in tissue at 3 T), optimistic above.
@@ -15,13 +15,15 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from phantomsim.scanners.mr.coils import loops, vector_potential
-from phantomsim.scanners.mr.spec import Load, LoopArray
+from phantomsim.scanners.mr.coils import Coil, coils, length_mm, vector_potential
+from phantomsim.scanners.mr.spec.array import Coils, Load
 
 GYROMAGNETIC_rad_per_s_T = 2.6752218708e8  # shielded proton in water, CODATA 2022
 BOLTZMANN_J_per_K = 1.380649e-23  # SI, exact
 PLANCK_REDUCED_J_s = 1.054571817e-34  # SI, exact to the digits
 AVOGADRO_per_mol = 6.02214076e23  # SI, exact
+COPPER_ohm_m = 1.7241e-8  # annealed copper at 20 Celsius, IEC 60028 (International Annealed Copper Standard)
+MU0_H_per_m = 1.25663706127e-6  # CODATA 2022
 BODY_K = 310.15  # 37 Celsius; the loops are taken to be as warm
 WATER_g_per_cm3 = 0.99333  # at 37 Celsius (IAPWS-95)
 WATER_g_per_mol = 18.01528  # CIAAW standard atomic weights
@@ -97,17 +99,61 @@ def _faces(conductor: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray, np
 
 
 @lru_cache(maxsize=8)
-def resistance_ohm(array: LoopArray, load: Load, field_T: float) -> np.ndarray:
-    """Noise resistance matrix of the array, with the loops' own loss and the receiver's noise [ohm]."""
-    potentials = [partial(vector_potential, loop) for loop in loops(array)]
-    # (uT mm/A)^2 mm^3 = 1e-27 (T m/A)^2 m^3
-    shared = overlap(conductor(load), potentials) * 1e-27
-    patient = larmor_rad_per_s(field_T) ** 2 * load.conductivity_S_per_m * shared
-    own = np.diag(patient) / (array.unloaded_to_loaded_Q - 1)
+def shared_loss(array: Coils, load: Load) -> np.ndarray:
+    """Overlap of the coils' electric fields in the patient, [coil, coil] (T m/A)^2 m^3; see `overlap`.
+
+    Times w^2 sigma it is the resistance that the patient adds.
+    """
+    potentials = [partial(vector_potential, coil) for coil in coils(array)]
+    found = overlap(conductor(load), potentials) * 1e-27  # (uT mm/A)^2 mm^3
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=8)
+def resistance_ohm(array: Coils, load: Load, field_T: float) -> np.ndarray:
+    """Noise resistance matrix of the array, with the coils' own loss and the receiver's noise [ohm].
+
+    The array's `noise_law` says what of it counts; the receiver adds to what does.
+    """
+    patient = larmor_rad_per_s(field_T) ** 2 * load.conductivity_S_per_m * shared_loss(array, load)
+    own = own_ohm(array, load, field_T)
+    if array.noise_law == "body":
+        own = np.zeros_like(own)
+    if array.noise_law == "coil":
+        patient = np.zeros_like(patient)
     receiver = (array.noise_factor - 1) * (np.diag(patient) + own)
     found = patient + np.diag(own + receiver)
     found.setflags(write=False)
     return found
+
+
+def own_ohm(array: Coils, load: Load, field_T: float) -> np.ndarray:
+    """Resistance of the coils' own conductors [coil] [ohm]: from their Q, or else from the wire's skin effect.
+
+    The load's conductivity is taken to be that at the Q's field, too.
+    """
+    if array.unloaded_to_loaded_Q is None:
+        return np.array([wire_ohm(coil, array.wire_diameter_mm, field_T) for coil in coils(array)]) * array.loss_factor
+    at_T = array.Q_field_T or field_T
+    patient = larmor_rad_per_s(at_T) ** 2 * load.conductivity_S_per_m * np.diag(shared_loss(array, load))
+    return patient / (array.unloaded_to_loaded_Q - 1) * np.sqrt(field_T / at_T)
+
+
+def skin_depth_mm(field_T: float) -> float:
+    """Depth at which a current at the Larmor frequency falls to 1/e in copper [mm]: sqrt(2 rho / (w mu0))."""
+    return float(1e3 * np.sqrt(2 * COPPER_ohm_m / (larmor_rad_per_s(field_T) * MU0_H_per_m)))
+
+
+def wire_ohm(coil: Coil, diameter_mm: float, field_T: float) -> float:
+    """Resistance of a coil of round copper wire at the Larmor frequency [ohm].
+
+    The current fills a layer of the skin depth (Hoult and Lauterbur 1979, doi:10.1016/0022-2364(79)90019-2), the whole
+    wire where that is thinner. Turns near one another lose more; `loss_factor` says how much.
+    """
+    depth = min(skin_depth_mm(field_T), diameter_mm / 2)
+    area_mm2 = np.pi * depth * (diameter_mm - depth)
+    return float(COPPER_ohm_m * 1e3 * length_mm(coil) / area_mm2)
 
 
 def covariance_uV2(resistance: np.ndarray, bandwidth_Hz: float, averages: int) -> np.ndarray:
