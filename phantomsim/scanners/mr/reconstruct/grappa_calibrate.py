@@ -34,7 +34,7 @@ class Kernel:
     @property
     def targets(self) -> list[tuple[int, int]]:
         """Offsets of the lines that the kernel fills."""
-        return [t for t in product(*map(range, self.acceleration)) if t != (0, 0)]
+        return [t for t in product(range(self.acceleration[0]), range(self.acceleration[1])) if t != (0, 0)]
 
 
 def calibrate(
@@ -92,7 +92,7 @@ def _equations(
         return block[(slice(None), *window)].reshape(len(block), -1)
 
     sources = np.stack([at(*d) for d in product(*offsets)], 1)
-    targets = np.stack([at(*t, 0) for t in product(*map(range, steps)) if t != (0, 0)])
+    targets = np.stack([at(z, y, 0) for z, y in product(range(steps[0]), range(steps[1])) if z or y])
     equations = sources.shape[-1]
     if equations < sources.shape[0] * sources.shape[1]:
         raise ScannerError(

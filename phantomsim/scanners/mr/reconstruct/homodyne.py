@@ -51,7 +51,7 @@ def symmetric_half_width(taken: np.ndarray) -> int:
     if not whole or min(-at[0], at[-1]) < 1:
         raise ScannerError(
             f"{int(taken.sum())} of {len(taken)} lines were measured; partial Fourier needs one run of lines from "
-            "an end of k-space to at least one line past its centre. Measure more lines, or fill gaps by GRAPPA or SENSE first"
+            "an end of k-space to at least one line past its centre. Measure more lines, or fill gaps by GRAPPA first"
         )
     return int(min(-at[0], at[-1]))
 

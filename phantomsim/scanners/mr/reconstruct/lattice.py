@@ -33,7 +33,9 @@ def find_lattice(taken: np.ndarray, acceleration: tuple[int, int] | int) -> Latt
         ScannerError: no regular lattice of lines was measured.
     """
     mask, steps = mask_of(taken), steps_of(acceleration)
-    shares = {t: float(mask[t[0] :: steps[0], t[1] :: steps[1]].mean()) for t in product(*map(range, steps))}
+    shares = {
+        t: float(mask[t[0] :: steps[0], t[1] :: steps[1]].mean()) for t in product(range(steps[0]), range(steps[1]))
+    }
     first = max(shares, key=lambda t: (shares[t], -t[0], -t[1]))
     if shares[first] <= 0.5:
         raise ScannerError(
