@@ -1,8 +1,8 @@
 """Relaxation, proton density and susceptibility of tissues at any field strength, with or without spread.
 
 Between tabulated fields T1 and T2 follow a power law of the field (a line in log-log), the form that Bottomley et al.
-1984 (doi:10.1118/1.595535) found for T1. Outside them T1 goes on with the exponent 1/3, near the middle of their
-tissues, up to free water's T1; T2 stays. R2' = 1/T2* - 1/T2 is proportional to the field outside the fields it is given
+1984 (doi:10.1118/1.595535) found for T1. Outside them T1 goes on with the tissue's exponent, or 1/3, near the middle of
+their tissues, up to free water's T1; T2 stays. R2' = 1/T2* - 1/T2 is proportional to the field outside the fields it is given
 at; between them R2' per tesla is linear.
 """
 
@@ -26,17 +26,20 @@ T1_FREE_WATER_MS = 4300.0  # Rooney et al. 2007, doi:10.1002/mrm.21122: CSF, any
 R2_PRIME_PER_S_PER_T = 2.0  # where no T2* is known: about white matter's (53 ms against 75 ms at 3 T); unverified
 LARGEST_DRAW = 2.5  # SDs; no patient is stranger than that
 BATCH = 64
+NEAR = 0.12  # fields whose logarithms differ by less count as the same: 50 and 55 mT, 2.89 and 3 T
 NO_SIGNAL = (T1_FREE_WATER_MS, 0.1, 0.05, 0.0)  # T1, T2, T2*, PD of what gives no signal
 
 
 class MRProperties(NamedTuple):
-    """What MR sees of T tissues: float32 arrays [T]; a pytree. PD is relative to water at 37 degC; chi is SI."""
+    """What MR sees of T tissues: float32 arrays [T]; a pytree. PD is relative to water at 37 degC; chi is SI;
+    the chemical shift is from water's, negative where nuclei precess more slowly."""
 
     T1_ms: np.ndarray
     T2_ms: np.ndarray
     T2star_ms: np.ndarray
     PD: np.ndarray
     chi_ppm: np.ndarray
+    shift_ppm: np.ndarray | float = 0.0
 
 
 def relaxation(names: Sequence[str | Tissue], field_T: float, key: jax.Array | None = None) -> MRProperties:
@@ -64,12 +67,25 @@ def _properties(tissue: Tissue, field_T: float, draw: np.ndarray) -> tuple[float
         raise TissueError(f'tissue "{tissue.name}" has no MR values; give it some or use another')
     chi = seen.chi_ppm.value + seen.chi_ppm.spread * draw[4]
     if seen.PD.value == 0:
-        return (*NO_SIGNAL, chi)
-    t1 = min(_spread(*at_field(seen.T1_ms, field_T, T1_EXPONENT), draw[0]), 1.2 * T1_FREE_WATER_MS)
+        return (*NO_SIGNAL, chi, 0.0)
+    exponent = seen.T1_exponent.value if seen.T1_exponent else T1_EXPONENT
+    t1 = min(_spread(*at_field(seen.T1_ms, field_T, exponent), draw[0]), 1.2 * T1_FREE_WATER_MS)
     t2 = min(_spread(*at_field(seen.T2_ms, field_T, 0.0), draw[1]), t1)
     prime, relative = r2_prime_per_ms(seen, field_T)
     t2star = 1 / (1 / t2 + _spread(prime, relative * prime, draw[2]))
-    return t1, t2, t2star, _spread(seen.PD.value, seen.PD.spread, draw[3]), chi
+    return t1, t2, t2star, _spread(seen.PD.value, seen.PD.spread, draw[3]), chi, seen.shift_ppm.value
+
+
+def origin(values: Sequence[ValueAtField], field_T: float) -> str:
+    """In words, where a value at a field comes from: measured there, between two fields, or carried on from one."""
+    nearest = min(values, key=lambda v: abs(np.log(v.field_T / field_T)))
+    if abs(np.log(nearest.field_T / field_T)) < NEAR:
+        return f"at {nearest.field_T:g} T: {nearest.source}"
+    below = max((v for v in values if v.field_T < field_T), key=lambda v: v.field_T, default=None)
+    above = min((v for v in values if v.field_T > field_T), key=lambda v: v.field_T, default=None)
+    if below and above:
+        return f"between {below.field_T:g} T ({below.source}) and {above.field_T:g} T ({above.source})"
+    return f"carried on from {nearest.field_T:g} T: {nearest.source}"
 
 
 def at_field(values: Sequence[ValueAtField], field_T: float, exponent: float) -> tuple[float, float]:

@@ -45,6 +45,8 @@ class Magnetic(Spec):
         T2star_ms: apparent transverse relaxation of a homogeneous region (no macroscopic field gradient).
         PD: MR-visible protons relative to water at 37 degC [1].
         chi_ppm: volume magnetic susceptibility, SI [ppm].
+        shift_ppm: chemical shift of most of its signal from water's, negative for fat [ppm].
+        T1_exponent: T1 goes with this power of the field where none is tabulated; None: see `magnetic`.
     """
 
     T1_ms: tuple[ValueAtField, ...] = pydantic.Field(min_length=1)
@@ -52,6 +54,8 @@ class Magnetic(Spec):
     T2star_ms: tuple[ValueAtField, ...] = ()
     PD: Value
     chi_ppm: Value
+    shift_ppm: Value = Value(value=0.0, source="water, by definition")
+    T1_exponent: Value | None = None
 
 
 class Tissue(Spec):

@@ -1,0 +1,1 @@
+"""Patients who move during the scan, with the truth kept."""
