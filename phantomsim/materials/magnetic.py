@@ -2,8 +2,8 @@
 
 Between tabulated fields T1 and T2 follow a power law of the field (a line in log-log), the form that Bottomley et al.
 1984 (doi:10.1118/1.595535) found for T1. Outside them T1 goes on with the tissue's exponent, or 1/3, near the middle of
-their tissues, up to free water's T1; T2 stays. R2' = 1/T2* - 1/T2 is proportional to the field outside the fields it is given
-at; between them R2' per tesla is linear.
+their tissues, up to free water's T1; T2 stays. R2' = 1/T2* - 1/T2 is proportional to the field outside those it is
+given at; between them R2' per tesla is linear.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ BODY_K = 310.15  # 37 Celsius; the loops are taken to be as warm
 WATER_g_per_cm3 = 0.99333  # at 37 Celsius (IAPWS-95)
 WATER_g_per_mol = 18.01528  # CIAAW standard atomic weights
 CELL_mm = 10.0  # of the conductor's mesh
+DIRECT = 12_000  # cells up to which potentials are solved for directly
 SUB = 4  # points along a cell's edge that say how much of it conducts
 
 
@@ -79,11 +80,41 @@ def overlap(conductor: np.ndarray, potentials: Sequence[Callable[[np.ndarray], n
     signs = np.concatenate([-root, root]) / CELL_mm
     gradient = sparse.csr_matrix((signs, (np.tile(face, 2), ends)), shape=(len(at), len(cells)))
     driven = np.stack([potential(at)[face, way] * root for potential in potentials], 1)
+    electric = driven + gradient @ _potential(gradient, driven)
+    return electric.T @ electric * CELL_mm**3
+
+
+def _potential(gradient: sparse.csr_matrix, driven: np.ndarray) -> np.ndarray:
+    """Potentials whose gradients leave the least of the driving fields [cell, coil].
+
+    Large meshes go by conjugate gradients, since factors fill up; the loss errs by the square of their error.
+    """
+    if gradient.shape[1] > DIRECT:
+        return _conjugate_gradients((gradient.T @ gradient).tocsr(), gradient.T @ -driven)
     # One cell is held at zero, since the potential is fixed up to a constant only.
     held = gradient[:, 1:]
-    phi = splu((held.T @ held).tocsc()).solve(held.T @ -driven)
-    electric = driven + held @ phi
-    return electric.T @ electric * CELL_mm**3
+    matrix = (held.T @ held).tocsc()
+    factors = splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+    return np.concatenate([np.zeros((1, driven.shape[1])), factors.solve(held.T @ -driven)])
+
+
+def _conjugate_gradients(matrix: sparse.csr_matrix, right: np.ndarray) -> np.ndarray:
+    """Solutions for all columns at once, preconditioned by the diagonal, to 1e-6 of the right sides."""
+    inverse = 1 / matrix.diagonal()[:, None]
+    found, rest = np.zeros_like(right), right.copy()
+    way = inverse * rest
+    size, enough = np.einsum("ij,ij->j", rest, way), 1e-12 * np.einsum("ij,ij->j", rest, inverse * rest)
+    for _ in range(matrix.shape[0]):
+        spread = matrix @ way
+        step = size / np.maximum(np.einsum("ij,ij->j", way, spread), 1e-300)
+        found += step * way
+        rest -= step * spread
+        scaled = inverse * rest
+        before, size = size, np.einsum("ij,ij->j", rest, scaled)
+        if np.all(size <= enough):
+            break
+        way = scaled + size / np.maximum(before, 1e-300) * way
+    return found
 
 
 def _faces(conductor: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
