@@ -13,17 +13,77 @@ from phantomsim.scanners.mr.spec import MRProtocol
 OVERHEAD_ms = 8.0
 
 
+SEED = 20240  # of variable-density patterns: the pattern belongs to the protocol, not to the patient
+
+
 def lattice(protocol: MRProtocol) -> np.ndarray:
     """Indices of every R-th phase-encoding line, through the centre of k-space."""
-    lines = np.arange(protocol.phase_lines)
-    return lines[(lines - protocol.phase_lines // 2) % protocol.acceleration == 0]
+    return _every(protocol.phase_lines, protocol.acceleration)
 
 
 def measured(protocol: MRProtocol) -> np.ndarray:
-    """Indices of the lines that are measured: the lattice and the central calibration lines, ascending."""
-    centre, half = protocol.phase_lines // 2, protocol.calibration_lines // 2
-    calibration = np.arange(centre - half, centre - half + protocol.calibration_lines)
-    return np.union1d(lattice(protocol), calibration)
+    """Indices of the phase-encoding lines of a 2D slice that are measured, ascending.
+
+    The lattice, or a variable-density pattern, and the central calibration lines. Partial Fourier leaves out those of
+    lowest index.
+    """
+    count = protocol.phase_lines
+    if protocol.sampling == "variable-density" and protocol.acceleration > 1:
+        from phantomsim.scanners.mr import patterns
+
+        lines = _indices(patterns.variable_density(count, protocol.acceleration, protocol.calibration_lines, SEED))
+    else:
+        lines = np.union1d(lattice(protocol), _central(count, protocol.calibration_lines))
+    return lines[lines >= first_line(protocol)]
+
+
+def measured_pairs(protocol: MRProtocol) -> np.ndarray:
+    """Line and partition of all that is measured, int [n, 2], partition by partition; partition 0 for 2D slices."""
+    if protocol.encoding == "2d":
+        lines = measured(protocol)
+        return np.column_stack([lines, np.zeros_like(lines)])
+    ny, nz = protocol.phase_lines, protocol.slices
+    factor = protocol.acceleration * protocol.acceleration_z
+    taken = np.zeros((nz, ny), bool)
+    if protocol.sampling == "variable-density" and factor > 1:
+        from phantomsim.scanners.mr import patterns
+
+        central = protocol.calibration_lines
+        found = np.asarray(patterns.poisson_disc((ny, nz), factor, (central, min(central, nz)), SEED))
+        taken = found.T if found.dtype == bool else _mask(found, taken)
+    else:
+        taken[np.ix_(_every(nz, protocol.acceleration_z), lattice(protocol))] = True
+        taken[np.ix_(_central(nz, protocol.calibration_lines), _central(ny, protocol.calibration_lines))] = True
+    taken[:, : first_line(protocol)] = False
+    partition, line = np.nonzero(taken)
+    return np.column_stack([line, partition])
+
+
+def first_line(protocol: MRProtocol) -> int:
+    """First line that partial Fourier measures."""
+    return protocol.phase_lines - math.ceil(protocol.partial_fourier * protocol.phase_lines - 1e-9)
+
+
+def _every(count: int, step: int) -> np.ndarray:
+    lines = np.arange(count)
+    return lines[(lines - count // 2) % step == 0]
+
+
+def _central(count: int, wanted: int) -> np.ndarray:
+    wanted = min(wanted, count)
+    first = count // 2 - wanted // 2
+    return np.arange(first, first + wanted)
+
+
+def _indices(found: np.typing.ArrayLike) -> np.ndarray:
+    found = np.asarray(found)
+    return np.flatnonzero(found) if found.dtype == bool else np.sort(found)
+
+
+def _mask(pairs: np.ndarray, like: np.ndarray) -> np.ndarray:
+    taken = np.zeros_like(like)
+    taken[pairs[:, 1], pairs[:, 0]] = True
+    return taken
 
 
 def slices_per_TR(protocol: MRProtocol) -> int:

@@ -1,0 +1,43 @@
+"""The catalogue's sequences by the name that a protocol gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from phantomsim.errors import ScannerError
+from phantomsim.scanners.mr.sequences import gre_epi, se_epi, spin_echo, spoiled_gre, turbo_spin_echo
+from phantomsim.scanners.mr.sequences.sequence import Sequence
+from phantomsim.scanners.mr.spec.hardware import Hardware
+from phantomsim.scanners.mr.spec.protocol import MRProtocol
+
+if TYPE_CHECKING:
+    from phantomsim.scanners.mr.spec.scanner import MRScanner
+
+CATALOGUE: dict[str, Callable[[MRProtocol, Hardware, float], Sequence]] = {
+    "spin-echo": spin_echo.build,
+    "turbo-spin-echo": turbo_spin_echo.build,
+    "spoiled-gre": spoiled_gre.build,
+    "gre-epi": gre_epi.build,
+    "se-epi": se_epi.build,
+}
+
+
+def build(protocol: MRProtocol, scanner: MRScanner) -> Sequence:
+    """The sequence of a protocol on a scanner, one average.
+
+    Raises:
+        ScannerError: the scanner cannot keep the protocol.
+    """
+    if protocol.sequence not in CATALOGUE:
+        raise ScannerError(f"no sequence {protocol.sequence!r} in the catalogue; it has {sorted(CATALOGUE)}")
+    return CATALOGUE[protocol.sequence](protocol, scanner.hardware, scanner.field_T)
+
+
+def scan_time_s(protocol: MRProtocol, scanner: MRScanner) -> float:
+    """How long the sequence takes, dummies included, times the averages.
+
+    Raises:
+        ScannerError: see `build`.
+    """
+    return build(protocol, scanner).total_s * protocol.averages
