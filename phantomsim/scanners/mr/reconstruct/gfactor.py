@@ -41,18 +41,24 @@ def noise_map(
     """
     if replicas < 2:
         raise ScannerError(f"{replicas} replicas; at least 2 are needed, and 50 or more for a map")
-    root = jnp.asarray(np.linalg.cholesky(covariance), jnp.complex64)
-    mask = jnp.asarray(measured)
+    root, mask = jnp.asarray(np.linalg.cholesky(covariance), jnp.complex64), jnp.asarray(measured)
 
-    def one(key: Array) -> Array:
-        white = jax.random.normal(key, kspace.shape, jnp.complex64)  # E|n|^2 = 1
-        return reconstruct(kspace + mask * jnp.tensordot(root, white, axes=1, precision="highest"))
+    def departures(white: Array) -> Array:
+        noisy = kspace + mask * jnp.einsum("ab,nb...->na...", root, white, precision="highest")
+        images = jax.vmap(reconstruct)(noisy) if traceable else jnp.stack([reconstruct(k) for k in noisy])
+        return images - centre
 
     centre = reconstruct(kspace)
-    keys = jax.random.split(key, replicas)
-    if traceable:
-        return _spread(jax.lax.map(lambda k: one(k) - centre, keys, batch_size=at_once))
-    return _spread(jnp.stack([one(k) - centre for k in keys]))
+    width = next(n for n in range(min(at_once, replicas), 0, -1) if replicas % n == 0)
+    probe = jax.jit(departures) if traceable else departures
+    total, squares = jnp.zeros_like(centre), jnp.zeros(centre.shape, jnp.float32)
+    # Drawn outside and flat: else XLA takes ten seconds and more to compile the random numbers for a CPU.
+    for group in range(replicas // width):
+        white = jax.random.normal(jax.random.fold_in(key, group), (width * kspace.size,), jnp.complex64)  # E|n|^2 = 1
+        found = probe(white.reshape(width, *kspace.shape))
+        total, squares = total + found.sum(0), squares + jnp.sum(jnp.abs(found) ** 2, 0)
+    parts = 2 if jnp.iscomplexobj(total) else 1
+    return jnp.sqrt(jnp.maximum(squares - jnp.abs(total) ** 2 / replicas, 0) / (parts * (replicas - 1)))
 
 
 def g_factor(accelerated: Array, full: Array, acceleration: float) -> Array:
@@ -64,10 +70,3 @@ def g_factor(accelerated: Array, full: Array, acceleration: float) -> Array:
     """
     known = full > 0
     return jnp.where(known, accelerated / jnp.where(known, full, 1), 0) / jnp.sqrt(jnp.float32(acceleration))
-
-
-def _spread(images: Array) -> Array:
-    """SD over the first axis; of one component where complex."""
-    departure = images - images.mean(0)
-    parts = 2 if jnp.iscomplexobj(images) else 1
-    return jnp.sqrt(jnp.sum(jnp.abs(departure) ** 2, 0) / (parts * (len(images) - 1)))

@@ -7,7 +7,6 @@ doi:10.1002/mrm.22066). Axes are [coil, z, y, x] inside, x being the readout; a 
 from __future__ import annotations
 
 from functools import partial
-from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -128,18 +127,24 @@ def _rows(count: int, first: int, step: int) -> np.ndarray:
 
 @jax.jit
 def _fill(kspace: Array, kernel: Kernel, rows_z: Array, rows_y: Array) -> Array:
-    counts = kernel.weights.shape[3:]
     rows = rows_z[:, None], rows_y[None, :]
     inside = (rows[0] >= 0) & (rows[1] >= 0)
     lines = jnp.where(inside[:, :, None], kspace[:, jnp.maximum(rows[0], 0), jnp.maximum(rows[1], 0)], 0)
-    pad = [(-int(o[0]), int(o[-1])) for o in (offsets_of(n, 1) for n in counts)]
-    padded = jnp.pad(lines, [(0, 0), *pad])
-    found = jnp.zeros((kernel.weights.shape[0], *lines.shape), kspace.dtype)
-    for z, y, x in product(*map(range, counts)):
-        near = padded[:, z : z + lines.shape[1], y : y + lines.shape[2], x : x + lines.shape[3]]
-        found += jnp.einsum("toi,izyx->tozyx", kernel.weights[..., z, y, x], near, precision="highest")
+    found = _convolve(lines, kernel.weights)
     full = jnp.zeros_like(kspace)
     for target, part in zip([(0, 0), *kernel.targets], [lines, *found]):
         at = [jnp.where(r + t < 0, n, r + t) for r, t, n in zip(rows, target, kspace.shape[1:])]
         full = full.at[:, at[0], at[1]].set(part, mode="drop")
     return full
+
+
+def _convolve(lines: Array, weights: Array) -> Array:
+    """Weighted neighbours of every line of the lattice, [target, coil, z, y, x]; one real convolution."""
+    targets, out, into, *counts = weights.shape
+    w = weights.reshape(targets * out, into, *counts)
+    real = jnp.concatenate([jnp.concatenate([w.real, -w.imag], 1), jnp.concatenate([w.imag, w.real], 1)])
+    pad = [(-int(o[0]), int(o[-1])) for o in (offsets_of(n, 1) for n in counts)]
+    parts = jnp.concatenate([lines.real, lines.imag])[None]
+    found = jax.lax.conv_general_dilated(parts, real, (1, 1, 1), pad, precision="highest")[0]
+    half = targets * out
+    return jax.lax.complex(found[:half], found[half:]).reshape(targets, out, *lines.shape[1:])
