@@ -1,0 +1,130 @@
+"""Runs isochromats through the pulses of a plan and the free precession between them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from phantomsim.scanners.mr.bloch.plan import Plan
+from phantomsim.scanners.mr.bloch.pulses import Effect, effects, third_row
+from phantomsim.scanners.mr.bloch.spins import Spins
+from phantomsim.scanners.mr.bloch.turns import cis, split_coordinates, turns
+
+
+class Chunk(NamedTuple):
+    """What is computed once for a chunk of n isochromats: `split` coordinates [12, n], rates R1 and R2 [1/s] [n]."""
+
+    split: jax.Array
+    R1_per_s: jax.Array
+    R2_per_s: jax.Array
+
+
+class State(NamedTuple):
+    """Magnetisation over its equilibrium, transverse in the frame of the last pulse's phase; float32 [n] each."""
+
+    real: jax.Array
+    imag: jax.Array
+    along: jax.Array
+
+
+class Action(NamedTuple):
+    """What a pulse does to (m real, m imaginary, mz): a matrix, by rows, and what regrows; float32 [..., n]."""
+
+    real: State
+    imag: State
+    along: State
+    regrown: State
+
+
+def chunk_of(spins: Spins) -> Chunk:
+    """Of spins that travel together."""
+    coordinates = jnp.concatenate([spins.position_mm.T, spins.off_resonance_Hz[None]])
+    return Chunk(split_coordinates(coordinates), 1000.0 / spins.T1_ms, 1000.0 / spins.T2_ms)
+
+
+def actions(plan: Plan, chunk: Chunk, strength: jax.Array) -> Action:
+    """Those of every kind of pulse [K, n]: U (exp(-K) m + r), K = R2 T - (R2 - R1) Q; see `pulses`."""
+    e = effects(plan.pulses, chunk.split[8:], strength)
+    xx, yy, zz, xy, xz, yz = e.Q
+    difference = chunk.R2_per_s - chunk.R1_per_s
+    Q = [[difference * v for v in row] for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))]
+    half = jnp.exp(-plan.pulses.duration_s[:, None] / 2 * chunk.R2_per_s)
+    second = [[sum(Q[i][k] * Q[k][j] for k in range(3)) / 2 for j in range(3)] for i in range(3)]
+    decay = [[half * half * (float(i == j) + Q[i][j] + second[i][j]) for j in range(3)] for i in range(3)]
+    grown = [chunk.R1_per_s * q for q in e.q]
+    grown = [half * (g + sum(Q[i][k] * grown[k] for k in range(3)) / 2) for i, g in enumerate(grown)]
+    U = _matrix(e)
+    rows = [State(*(sum(row[k] * decay[k][j] for k in range(3)) for j in range(3))) for row in U]
+    return Action(*rows, State(*(sum(row[k] * grown[k] for k in range(3)) for row in U)))
+
+
+def _matrix(e: Effect) -> list[list[jax.Array]]:
+    """Rotation matrix; m' = conj(a)^2 m - b^2 conj(m) + 2 conj(a) b mz."""
+    (ar, ai), (br, bi) = e.a, e.b
+    Ar, Ai, Br, Bi = ar * ar - ai * ai, -2 * ar * ai, bi * bi - br * br, -2 * br * bi
+    return [
+        [Ar + Br, Bi - Ai, 2 * (ar * br + ai * bi)],
+        [Ai + Bi, Ar - Br, 2 * (ar * bi - ai * br)],
+        list(third_row(e.a, e.b)),
+    ]
+
+
+def act(m: State, pulse: Action) -> State:
+    """After a pulse."""
+    rows = (pulse.real, pulse.imag, pulse.along)
+    return State(*(r.real * m.real + r.imag * m.imag + r.along * m.along + g for r, g in zip(rows, pulse.regrown)))
+
+
+def precessions(moments: jax.Array, chunk: Chunk) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Phasor with its decay (real, imaginary) and exp(-t R1) of intervals [J, n]."""
+    c, s = cis(turns(moments, chunk.split))
+    time_s = (moments[..., 3] + moments[..., 7])[..., None]
+    decay = jnp.exp(-time_s * chunk.R2_per_s)
+    return c * decay, s * decay, jnp.exp(-time_s * chunk.R1_per_s)
+
+
+def free(m: State, phasor: tuple[jax.Array, jax.Array, jax.Array]) -> State:
+    """After free precession."""
+    c, s, left = phasor
+    return State(m.real * c - m.imag * s, m.real * s + m.imag * c, 1 + (m.along - 1) * left)
+
+
+def turn(m: State, c: jax.Array, s: jax.Array) -> State:
+    """Turned about z by an angle of cosine c and sine s."""
+    return State(m.real * c - m.imag * s, m.real * s + m.imag * c, m.along)
+
+
+def run(plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: bool) -> tuple[State, jax.Array | None]:
+    """Through all pulses.
+
+    Args:
+        strength: |B1+| over the nominal one [n]; its phase turns the frame for good, and is left to the caller.
+        dummies: pulses after which nothing is kept (static).
+        keep: whether the states after the other pulses are (static).
+    Returns:
+        State after the last pulse; transverse magnetisation after each that is kept, float32 [P - dummies, 2, n].
+    """
+    action = actions(plan, chunk, strength)
+    between = precessions(plan.moments, chunk)
+    turned = -jnp.diff(plan.phase_rad, prepend=0.0)
+    jobs = (plan.kind, plan.interval, jnp.cos(turned), jnp.sin(turned))
+
+    def pulse(m: State, job: tuple[jax.Array, ...]) -> State:
+        kind, interval, c, s = job
+        m = free(m, tuple(b[interval] for b in between))  # type: ignore[arg-type]
+        return act(turn(m, c, s), jax.tree.map(lambda r: r[kind], action))
+
+    def kept(m: State, job: tuple[jax.Array, ...]) -> tuple[State, jax.Array]:
+        m = pulse(m, job)
+        return m, jnp.stack([m.real, m.imag])
+
+    count = chunk.split.shape[1]
+    zero = jnp.zeros(count, jnp.float32)
+    m = State(zero, zero, zero + 1)
+    m, _ = jax.lax.scan(lambda s, j: (pulse(s, j), None), m, tuple(j[:dummies] for j in jobs))
+    if not keep:
+        m, _ = jax.lax.scan(lambda s, j: (pulse(s, j), None), m, tuple(j[dummies:] for j in jobs))
+        return m, None
+    return jax.lax.scan(kept, m, tuple(j[dummies:] for j in jobs))
