@@ -38,7 +38,7 @@ class Builder:
         pulse_offset_Hz: Numbers = 0.0,
         readout_phase_rad: Numbers = 0.0,
         readout_offset_Hz: Numbers = 0.0,
-        when: bool | np.ndarray = True,
+        when: Numbers = True,
         **counters: Numbers,
     ) -> None:
         """Append a block. Every number may be an array, see `repeat`.

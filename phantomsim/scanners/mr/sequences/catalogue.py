@@ -6,7 +6,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from phantomsim.errors import ScannerError
-from phantomsim.scanners.mr.sequences import gre_epi, se_epi, spin_echo, spoiled_gre, turbo_spin_echo
+from phantomsim.scanners.mr.sequences import (
+    bssfp,
+    gre_epi,
+    inversion_recovery,
+    limits,
+    mprage,
+    radial_gre,
+    se_epi,
+    spin_echo,
+    spiral_gre,
+    spoiled_gre,
+    turbo_spin_echo,
+)
 from phantomsim.scanners.mr.sequences.sequence import Sequence
 from phantomsim.scanners.mr.spec.hardware import Hardware
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
@@ -17,9 +29,14 @@ if TYPE_CHECKING:
 CATALOGUE: dict[str, Callable[[MRProtocol, Hardware, float], Sequence]] = {
     "spin-echo": spin_echo.build,
     "turbo-spin-echo": turbo_spin_echo.build,
+    "inversion-recovery": inversion_recovery.build,
     "spoiled-gre": spoiled_gre.build,
+    "bssfp": bssfp.build,
+    "mprage": mprage.build,
     "gre-epi": gre_epi.build,
     "se-epi": se_epi.build,
+    "radial-gre": radial_gre.build,
+    "spiral-gre": spiral_gre.build,
 }
 
 
@@ -31,7 +48,9 @@ def build(protocol: MRProtocol, scanner: MRScanner) -> Sequence:
     """
     if protocol.sequence not in CATALOGUE:
         raise ScannerError(f"no sequence {protocol.sequence!r} in the catalogue; it has {sorted(CATALOGUE)}")
-    return CATALOGUE[protocol.sequence](protocol, scanner.hardware, scanner.field_T)
+    sequence = CATALOGUE[protocol.sequence](protocol, scanner.hardware, scanner.field_T)
+    limits.check(sequence, scanner.hardware)
+    return sequence
 
 
 def scan_time_s(protocol: MRProtocol, scanner: MRScanner) -> float:

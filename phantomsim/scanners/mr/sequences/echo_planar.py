@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from phantomsim.errors import ScannerError
@@ -35,7 +37,8 @@ class EchoPlanar:
         late = system.up(from_excitation) - from_excitation
         self.excite = selection.excitation(protocol, system, round(late / step) * step)
         self.train_at = system.up(from_excitation)
-        self.refocus, self.refocus_at = None, 0.0
+        self.refocus: selection.Selection | None = None
+        self.refocus_at = 0.0
         spoil = SPOIL_CYCLES / protocol.slice_mm
         k_phase = cartesian.largest_per_mm(protocol)[0]
         self.spoil = shared_lobe(system, spoil, k_phase, self.train.last_per_mm)
@@ -54,13 +57,14 @@ class EchoPlanar:
         angle, step = p.refocusing()[0], system.rf_raster_s
         at = self.excite.centre_s + TE / 2 - selection.refocusing(p, system, angle).centre_s
         self.refocus_at = system.down(at)
-        self.refocus = selection.refocusing(p, system, angle, round((at - self.refocus_at) / step) * step)
+        pulse = selection.refocusing(p, system, angle, round((at - self.refocus_at) / step) * step)
+        self.refocus = pulse
         self.crush_area = CRUSH_CYCLES / p.slice_mm
-        left = self.crush_area - self.excite.after_per_mm - self.refocus.before_per_mm
+        left = self.crush_area - self.excite.after_per_mm - pulse.before_per_mm
         self.left = lobe(system, left)
-        self.prephase = shared_lobe(system, *before, self.crush_area - self.refocus.after_per_mm)
+        self.prephase = shared_lobe(system, *before, self.crush_area - pulse.after_per_mm)
         early = self.excite.duration_s + self.left.duration_s - self.refocus_at
-        late = self.refocus_at + self.refocus.duration_s + self.prephase.duration_s - self.train_at
+        late = self.refocus_at + pulse.duration_s + self.prephase.duration_s - self.train_at
         self._check(2 * max(early, late))
 
     def _check(self, lacking: float) -> None:
@@ -76,8 +80,7 @@ class EchoPlanar:
     ) -> None:
         """Append one shot; arrays are [repetition], see `Builder.repeat`."""
         p, axes, excite, train = self.protocol, cartesian.axes, self.excite, self.train
-        phase = np.deg2rad(0.0)
-        builder.add(excite.duration_s, excite.pulse, (None, None, excite.along_z), **excite.numbers(z_mm, phase))  # type: ignore[arg-type]
+        builder.add(excite.duration_s, excite.pulse, (None, None, excite.along_z), **excite.numbers(z_mm))  # type: ignore[arg-type]
         at, z_area = excite.duration_s, -excite.after_per_mm
         if self.refocus is not None:
             left = self.crush_area - excite.after_per_mm - self.refocus.before_per_mm
@@ -109,7 +112,7 @@ def build_planar(protocol: MRProtocol, hardware: Hardware, field_T: float, refoc
     plan = schedule(protocol, system, busy, protocol.shots, "one shot")
     builder = Builder()
     edges = np.flatnonzero(np.diff(plan.count, prepend=-1, append=-1))  # runs of slices that share a shot
-    for start, stop in zip(edges[:-1], edges[1:]):
+    for start, stop in itertools.pairwise(edges.tolist()):
         run = slice(start, stop)
         fat.add(builder)
         kernel.add(

@@ -111,7 +111,7 @@ class EchoTrain:
         z_mm: Numbers,
         k_phase: np.ndarray,
         k_z: np.ndarray,
-        when: bool | np.ndarray = True,
+        when: Numbers = True,
         dummy: np.ndarray,
         **counters: Numbers,
     ) -> None:
@@ -137,7 +137,7 @@ class EchoTrain:
             read = scaled(self.crush, ahead - line.before_per_mm)
             z = scaled(self.crush, self.crush_area - pulse.after_per_mm + kz)
             builder.add(gap, gradients=axes(p, scaled(self.crush, ky), read, z), when=when)
-            own = {name: v[:, echo] if np.ndim(v) == 2 else v for name, v in counters.items()}
+            own = {name: np.asarray(v)[:, echo] if np.ndim(v) == 2 else v for name, v in counters.items()}
             builder.add(
                 line.duration_s, None, axes(p, None, line.gradient, None), line.readout, when=when,
                 echo=echo, dummy=dummy[:, echo], **own,

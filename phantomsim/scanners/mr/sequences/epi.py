@@ -7,7 +7,6 @@ next line while the readout gradient turns round; its halves belong to the block
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from phantomsim.scanners.mr import sampling
 from phantomsim.scanners.mr.sequences import cartesian
 from phantomsim.scanners.mr.sequences.builder import Builder, Numbers
 from phantomsim.scanners.mr.sequences.events import Readout, Waveform
-from phantomsim.scanners.mr.sequences.gradients import lobe, scaled, trapezoid
+from phantomsim.scanners.mr.sequences.gradients import lobe, trapezoid
 from phantomsim.scanners.mr.sequences.system import System
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
 

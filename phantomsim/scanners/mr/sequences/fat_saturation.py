@@ -33,7 +33,7 @@ class FatSaturation:
     pulse_s: float = 0.0
     duration_s: float = 0.0
 
-    def add(self, builder: Builder, when: Numbers | bool = True) -> None:
+    def add(self, builder: Builder, when: Numbers = True) -> None:
         """Append the blocks."""
         if self.pulse is None or self.spoiler is None:
             return

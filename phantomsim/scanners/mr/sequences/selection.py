@@ -58,11 +58,11 @@ def refocusing(protocol: MRProtocol, system: System, flip_deg: float, shift_s: f
     return _flip(protocol, system, flip_deg, "refocusing", shift_s)
 
 
-def inversion(protocol: MRProtocol, system: System) -> Selection:
+def inversion(protocol: MRProtocol, system: System, shift_s: float = 0.0) -> Selection:
     """An adiabatic inversion of a slice 1.2 times as thick as the imaged one, or of everything for a 3D slab."""
     pulse, scale, band = pulses.hyperbolic_secant(system)
     gradient = band / (protocol.slice_mm * INVERSION_WIDTH) if protocol.encoding == "2d" else 0.0
-    return _place(system, pulse, scale, gradient, 0.0)
+    return _place(system, pulse, scale, gradient, shift_s)
 
 
 def _flip(protocol: MRProtocol, system: System, flip_deg: float, use: Use, shift_s: float) -> Selection:

@@ -6,7 +6,7 @@ import numpy as np
 
 from phantomsim.scanners.mr import sampling
 from phantomsim.scanners.mr.sequences import cartesian
-from phantomsim.scanners.mr.sequences.builder import Builder
+from phantomsim.scanners.mr.sequences.builder import Builder, Numbers
 from phantomsim.scanners.mr.sequences.echo_train import EchoTrain
 from phantomsim.scanners.mr.sequences.fat_saturation import fat_saturation
 from phantomsim.scanners.mr.sequences.order import trains
@@ -53,8 +53,8 @@ def add_trains(
     plan: Schedule,
     pairs: np.ndarray,
     table: np.ndarray,
-    taken_s: float,
-    when: bool | np.ndarray = True,
+    taken_s: Numbers,
+    when: Numbers = True,
 ) -> None:
     """Append the trains of a schedule; `taken_s` of each slot is used already."""
     index = plan.of(table)  # [repetition, echo]
