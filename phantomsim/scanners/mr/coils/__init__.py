@@ -5,7 +5,7 @@ Scanner frame: origin at the isocentre, z along the bore, x and y those of the p
 """
 
 from phantomsim.scanners.mr.coils.arrays import coils, loops
-from phantomsim.scanners.mr.coils.birdcage import cage
+from phantomsim.scanners.mr.coils.birdcage import cage, quadrature
 from phantomsim.scanners.mr.coils.coil import Coil, field, length_mm, vector_potential
 from phantomsim.scanners.mr.coils.loop import Loop, MU0_uT_mm_per_A, WIRE_mm
 from phantomsim.scanners.mr.coils.reception import (
@@ -34,6 +34,7 @@ __all__ = [
     "length_mm",
     "loops",
     "node_axis_mm",
+    "quadrature",
     "sensitivity",
     "sensitivity_table",
     "transverse",

@@ -25,21 +25,27 @@ def birdcage(array: Birdcage) -> list[Coil]:
 
 def cage(radius_mm: float, length_mm: float, rungs: int, phase_rad: float = 0.0) -> Coil:
     """A cage about z, centred at the isocentre, whose rungs carry cos(angle - phase_rad)."""
+    turning = quadrature(radius_mm, length_mm, rungs)
+    ahead = np.exp(-1j * phase_rad)
+    return Coil(tuple((float((current * ahead).real), part) for current, part in turning.parts))
+
+
+def quadrature(radius_mm: float, length_mm: float, rungs: int) -> Coil:
+    """A cage driven at both ports a quarter period apart: rungs carry exp(i angle)."""
     angles = 2 * np.pi * np.arange(rungs) / rungs
-    parts: list[tuple[float, Loop | Wire]] = []
+    parts: list[tuple[complex, Loop | Wire]] = []
     for angle in angles:
         ends = [_point(radius_mm, angle, z) for z in (-length_mm / 2, length_mm / 2)]
-        parts.append((float(np.cos(angle - phase_rad)), Wire(*ends)))
+        parts.append((complex(np.exp(1j * angle)), Wire(*ends)))
     # What comes up the rungs flows on along the top ring: J(n + 1/2) - J(n - 1/2) = I(n).
-    between = angles + np.pi / rungs
-    ring = np.sin(between - phase_rad) / (2 * np.sin(np.pi / rungs))
+    ring = np.exp(1j * (angles + np.pi / rungs)) / (2j * np.sin(np.pi / rungs))
     for angle, current in zip(angles, ring):
-        parts += _arc(radius_mm, length_mm / 2, angle, 2 * np.pi / rungs, float(current))
-        parts += _arc(radius_mm, -length_mm / 2, angle, 2 * np.pi / rungs, -float(current))
+        parts += _arc(radius_mm, length_mm / 2, angle, 2 * np.pi / rungs, complex(current))
+        parts += _arc(radius_mm, -length_mm / 2, angle, 2 * np.pi / rungs, -complex(current))
     return Coil(tuple(parts))
 
 
-def _arc(radius_mm: float, z: float, first: float, span: float, current: float) -> list[tuple[float, Loop | Wire]]:
+def _arc(radius_mm: float, z: float, first: float, span: float, current: complex) -> list[tuple[complex, Loop | Wire]]:
     pieces = max(int(np.ceil(np.rad2deg(span) / CHORD_deg)), 1)
     points = [_point(radius_mm, first + span * i / pieces, z) for i in range(pieces + 1)]
     return [(current, Wire(a, b)) for a, b in pairwise(points)]

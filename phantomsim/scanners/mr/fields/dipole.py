@@ -2,7 +2,8 @@
 
 In k-space the kernel is 1/3 - k_B0^2 / k^2 (Salomir et al. 2003, doi:10.1002/cmr.b.10083; Marques and Bowtell 2005,
 doi:10.1002/cmr.b.20034). To first order in susceptibility, which is 1e-5 in tissue. The field falls off slowly, so the
-volume is padded to twice its size. The pad repeats the outermost voxels: a body that the grid cuts off goes on as a
+volume is padded to twice its size: a sphere that fills three quarters of it is then right to .2 % of its pole's field
+outside and .1 % (mean) inside. The pad repeats the outermost voxels: a body that the grid cuts off goes on as a
 cylinder would, where an end in air would distort the field about the cut.
 """
 
@@ -12,6 +13,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from scipy.fft import next_fast_len
 
 from phantomsim.errors import ScannerError
@@ -21,7 +23,7 @@ PAD = 2.0  # padded over original size
 
 
 def shift_ppm(
-    chi_ppm: jax.Array, spacing_mm: tuple[float, float, float], field_axis: str = "z", pad: float = PAD
+    chi_ppm: jax.Array | np.ndarray, spacing_mm: tuple[float, float, float], field_axis: str = "z", pad: float = PAD
 ) -> jax.Array:
     """Relative shift of the field that nuclei see, float32 [z, y, x] ppm.
 
@@ -40,7 +42,7 @@ def shift_ppm(
 
 
 def shift_Hz(
-    chi_ppm: jax.Array,
+    chi_ppm: jax.Array | np.ndarray,
     spacing_mm: tuple[float, float, float],
     field_T: float,
     field_axis: str = "z",

@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import jv
 
-from phantomsim.scanners.mr.coils import Coil, cage, field, interpolation, node_axis_mm
+from phantomsim.scanners.mr.coils import Coil, field, interpolation, node_axis_mm, quadrature
 from phantomsim.scanners.mr.noise import larmor_rad_per_s
 from phantomsim.scanners.mr.spec.array import Load
 from phantomsim.scanners.mr.spec.fields import Fields
@@ -46,35 +46,40 @@ def transmit_map(
 def table(fields: Fields, load: Load, field_T: float) -> np.ndarray:
     """|B1+| on the nodes of `coils.node_axis_mm`, float32 [z, y, x]; the mean over the load's middle is 1."""
     axis = node_axis_mm()
-    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
-    points = np.stack([x, y, z], -1)
+    half = axis[axis >= 0]  # all is the same at -x, -y and -z
+    z, y, x = np.meshgrid(half, half, half, indexing="ij")
     if fields.transmit == "birdcage":
-        size = birdcage(fields.transmit_radius_mm, fields.transmit_length_mm, points)
+        size = birdcage(fields.transmit_radius_mm, fields.transmit_length_mm, np.stack([x, y, z], -1))
     else:
         size = dielectric(load, field_T, np.hypot(x, y))
-    middle = (np.hypot(x, y) <= load.radius_mm) & (np.abs(z) <= SLAB_mm / 2)
-    found = (size / size[middle].mean()).astype(np.float32)
+    mirrored = np.abs(np.arange(len(axis)) - len(axis) // 2)
+    size = size[np.ix_(mirrored, mirrored, mirrored)]
+    found = (size / size[_middle(load, axis)].mean()).astype(np.float32)
     found.setflags(write=False)
     return found
 
 
+def _middle(load: Load, axis: np.ndarray) -> np.ndarray:
+    """Nodes in the middle slab of the load, bool [z, y, x]."""
+    disc = axis[:, None] ** 2 + axis**2 <= load.radius_mm**2
+    return (np.abs(axis) <= SLAB_mm / 2)[:, None, None] & disc
+
+
 def birdcage(radius_mm: float, length_mm: float, points_mm: np.ndarray) -> np.ndarray:
-    """|B1+| of a cage driven in quadrature, per current [...] uT/A; capped at twice the middle's near conductors."""
-    ports: list[Coil] = [cage(radius_mm, length_mm, RUNGS, phase) for phase in (0.0, np.pi / 2)]
-    size = rotating(ports, points_mm)
-    return np.minimum(size, 2 * rotating(ports, np.zeros(3)))
+    """|B1+| of a cage driven in quadrature, |B_x + i B_y| / 2, per current [...] uT/A.
+
+    At most twice that in the middle, so that conductors within the table do no harm.
+    """
+    driven = quadrature(radius_mm, length_mm, RUNGS)
+    senses = [np.abs(_turning(driven, np.zeros(3), sense)) for sense in (1j, -1j)]
+    sense = 1j if senses[0] > senses[1] else -1j
+    return np.minimum(np.abs(_turning(driven, points_mm, sense)), 2 * max(senses))
 
 
-def rotating(ports: list[Coil], points_mm: np.ndarray) -> np.ndarray:
-    """|B_x +- i B_y| / 2 of two ports a quarter period apart, the sense that prevails in the middle [...] uT/A."""
-    both = [_turning(ports, np.zeros(3), sense) for sense in (1j, -1j)]
-    return _turning(ports, points_mm, 1j if both[0] > both[1] else -1j)
-
-
-def _turning(ports: list[Coil], points_mm: np.ndarray, sense: complex) -> np.ndarray:
-    first, second = (field(port, points_mm) for port in ports)
-    x, y = (first[..., i] + 1j * second[..., i] for i in range(2))
-    return np.abs(x + sense * y) / 2
+def _turning(driven: Coil, points_mm: np.ndarray, sense: complex) -> np.ndarray:
+    """Part of a field that turns in one sense."""
+    b = field(driven, points_mm)
+    return (b[..., 0] + sense * b[..., 1]) / 2
 
 
 def wavenumber_per_mm(load: Load, field_T: float) -> complex:
