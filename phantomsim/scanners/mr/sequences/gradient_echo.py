@@ -46,21 +46,25 @@ class GradientEcho:
         self.duration_s = self.busy_s + self.rewind.duration_s
 
     def _place_lines(self, protocol: MRProtocol, system: System) -> None:
-        self.lines, self.starts = [], []
-        first = cartesian.line(protocol, system)
-        fly = shared_lobe(system, first.before_per_mm + first.after_per_mm)
-        least = first.duration_s + fly.duration_s
-        spacing = least if protocol.echo_spacing_ms is None else protocol.echo_spacing_ms / 1000
-        if protocol.echoes > 1 and spacing < least - 1e-9:
-            raise ScannerError(
-                f"echo_spacing_ms is {protocol.echo_spacing_ms}; the shortest of this protocol is {ms(least)}"
-            )
-        self.fly = fly
+        """Readouts, their starts, and the lobe that goes back between them."""
+        TE = self.centre_s + protocol.TE_ms / 1000
+        first, _ = cartesian.line_at(protocol, system, TE)
+        self.fly = shared_lobe(system, first.before_per_mm + first.after_per_mm)
+        spacing = first.duration_s + self.fly.duration_s
+        if protocol.echo_spacing_ms is not None:
+            spacing = protocol.echo_spacing_ms / 1000
+        echoes = protocol.echoes if protocol.sequence == "spoiled-gre" else 1
+        placed = [cartesian.line_at(protocol, system, TE + echo * spacing) for echo in range(echoes)]
         known: dict[int, cartesian.Line] = {}
-        for echo in range(protocol.echoes if protocol.sequence == "spoiled-gre" else 1):
-            line, start = cartesian.line_at(protocol, system, self.centre_s + protocol.TE_ms / 1000 + echo * spacing)
-            self.lines.append(known.setdefault(round((line.readout.delay_s) * 1e9), line))
-            self.starts.append(start)
+        self.lines = [known.setdefault(round(line.readout.delay_s * 1e9), line) for line, _ in placed]
+        self.starts = [start for _, start in placed]
+        gaps = np.diff(self.starts) - [line.duration_s for line in self.lines[:-1]]
+        lacking = self.fly.duration_s - gaps.min(initial=self.fly.duration_s)
+        if lacking > 1e-9:
+            least = ms(spacing + lacking)
+            raise ScannerError(
+                f"echo_spacing_ms is {protocol.echo_spacing_ms}; the shortest of this protocol is {least}"
+            )
 
     def add(
         self,
