@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from phantomsim.scanners.mr.bloch.plan import Plan
-from phantomsim.scanners.mr.bloch.pulses import Effect, effects, third_row
+from phantomsim.scanners.mr.bloch.pulses import Effect, Pair, effects, third_row
 from phantomsim.scanners.mr.bloch.spins import Spins
 from phantomsim.scanners.mr.bloch.turns import cis, split_coordinates, turns
+
+COMPOSED = 32  # pairs of an interval and a pulse; more of them are not worth their memory
 
 
 class Chunk(NamedTuple):
@@ -60,6 +62,13 @@ def actions(plan: Plan, chunk: Chunk, strength: jax.Array) -> Action:
     return Action(*rows, State(*(sum(row[k] * grown[k] for k in range(3)) for row in U)))
 
 
+def after(pulse: Action, c: jax.Array, s: jax.Array, left: jax.Array) -> Action:
+    """Free precession (see `precessions`), then a pulse, as one action."""
+    rows = pulse.real, pulse.imag, pulse.along
+    made = [State(r.real * c + r.imag * s, r.imag * c - r.real * s, r.along * left) for r in rows]
+    return Action(*made, State(*(g + r.along * (1 - left) for g, r in zip(pulse.regrown, rows))))
+
+
 def _matrix(e: Effect) -> list[list[jax.Array]]:
     """Rotation matrix; m' = conj(a)^2 m - b^2 conj(m) + 2 conj(a) b mz."""
     (ar, ai), (br, bi) = e.a, e.b
@@ -96,7 +105,7 @@ def turn(m: State, c: jax.Array, s: jax.Array) -> State:
     return State(m.real * c - m.imag * s, m.real * s + m.imag * c, m.along)
 
 
-def run(plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: bool) -> tuple[State, jax.Array | None]:
+def run(plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: bool) -> tuple[State, Pair | None]:
     """Through all pulses.
 
     Args:
@@ -104,21 +113,28 @@ def run(plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: bool)
         dummies: pulses after which nothing is kept (static).
         keep: whether the states after the other pulses are (static).
     Returns:
-        State after the last pulse; transverse magnetisation after each that is kept, float32 [P - dummies, 2, n].
+        State after the last pulse; transverse magnetisation after each that is kept, real and
+        imaginary float32 [P - dummies, n].
     """
-    action = actions(plan, chunk, strength)
-    between = precessions(plan.moments, chunk)
+    action, between = actions(plan, chunk, strength), precessions(plan.moments, chunk)
+    kind, interval = jnp.asarray(plan.pair_kind), jnp.asarray(plan.pair_interval)
+    composed = len(kind) <= COMPOSED
+    if composed:
+        action = after(jax.tree.map(lambda r: r[kind], action), *(b[interval] for b in between))
     turned = -jnp.diff(plan.phase_rad, prepend=0.0)
-    jobs = (plan.kind, plan.interval, jnp.cos(turned), jnp.sin(turned))
+    jobs = (plan.pair, jnp.cos(turned), jnp.sin(turned))
 
     def pulse(m: State, job: tuple[jax.Array, ...]) -> State:
-        kind, interval, c, s = job
-        m = free(m, tuple(b[interval] for b in between))  # type: ignore[arg-type]
-        return act(turn(m, c, s), jax.tree.map(lambda r: r[kind], action))
+        pair, c, s = job
+        which = pair
+        if not composed:
+            which, wait = kind[pair], interval[pair]
+            m = free(m, tuple(b[wait] for b in between))  # type: ignore[arg-type]
+        return act(turn(m, c, s), jax.tree.map(lambda r: r[which], action))
 
-    def kept(m: State, job: tuple[jax.Array, ...]) -> tuple[State, jax.Array]:
+    def kept(m: State, job: tuple[jax.Array, ...]) -> tuple[State, Pair]:
         m = pulse(m, job)
-        return m, jnp.stack([m.real, m.imag])
+        return m, (m.real, m.imag)
 
     count = chunk.split.shape[1]
     zero = jnp.zeros(count, jnp.float32)

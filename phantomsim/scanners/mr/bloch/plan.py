@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from phantomsim.errors import ScannerError
-from phantomsim.scanners.mr.bloch.pulses import PulseTable, pulse_table
+from phantomsim.scanners.mr.bloch.pulses import FAR, PulseTable, pulse_table
 from phantomsim.scanners.mr.bloch.turns import split_moments
 from phantomsim.scanners.mr.sequences import NONE, Sequence
 from phantomsim.scanners.mr.trajectory import inner, moments
@@ -24,27 +24,28 @@ SAME = 1e-9  # moments (1/mm, s) nearer than this are equal: 1e-6 turns at 1 m a
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["pulses", "kind", "phase_rad", "interval", "moments", "end_moments", "end_rad"],
+    data_fields=["pulses", "pair", "phase_rad", "pair_kind", "pair_interval", "moments", "end_moments", "end_rad"],
     meta_fields=[],
 )
 @dataclass(frozen=True)
 class Plan:
-    """P pulses of K kinds, with J kinds of intervals between them.
+    """P pulses of K kinds, with J kinds of intervals before them, in Q different pairs of an interval and a pulse.
 
     Attributes:
         pulses: the kinds.
-        kind: of each pulse, int32 [P].
+        pair: of each pulse, int32 [P].
         phase_rad: each pulse's own, float32 [P].
-        interval: from the pulse before (or the start) to each, int32 [P].
-        moments: (kx, ky, kz, t) from the end of one pulse to the start of the next, split float32 [J, 8].
+        pair_kind, pair_interval: each pair's pulse and interval, int32 [Q].
+        moments: of intervals: (kx, ky, kz, t) from the end of one pulse to the start of the next, split float32 [J, 8].
         end_moments: the same from the last pulse to the end of the sequence.
         end_rad: phase of the last pulse.
     """
 
     pulses: PulseTable
-    kind: Array
+    pair: Array
     phase_rad: Array
-    interval: Array
+    pair_kind: Array
+    pair_interval: Array
     moments: Array
     end_moments: Array
     end_rad: Array
@@ -87,9 +88,11 @@ def _edges_s(sequence: Sequence, block: int) -> np.ndarray:
     return np.array([pulse.delay_s, pulse.delay_s + pulse.duration_s])
 
 
-def plan(sequence: Sequence, pulses: Played | None = None) -> Plan:
+def plan(sequence: Sequence, pulses: Played | None = None, reach: np.ndarray = FAR) -> Plan:
     """The plan of a sequence without its readouts.
 
+    Args:
+        reach: of the spins, see `pulse_table`.
     Raises:
         ScannerError: the sequence has no blocks, or pulses that overlap.
     """
@@ -102,12 +105,14 @@ def plan(sequence: Sequence, pulses: Played | None = None) -> Plan:
     if len(late):
         raise ScannerError(f"the pulse of block {p.block[late[0]]} starts before the pulse ahead of it has ended")
     kinds, interval = merged(rows)
+    pairs, pair = np.unique(np.column_stack([p.kind, interval]), axis=0, return_inverse=True)
     left = moments(sequence)[-1] - before[-1]
     return Plan(
-        pulse_table(sequence, p.first),
-        p.kind,
+        pulse_table(sequence, p.first, reach),
+        pair.ravel().astype(np.int32),
         sequence.pulse_phase_rad[p.block].astype(np.float32),
-        interval,
+        pairs[:, 0].astype(np.int32),
+        pairs[:, 1].astype(np.int32),
         split_moments(kinds),
         split_moments(left),
         np.float32(sequence.pulse_phase_rad[p.block[-1]] if len(p.block) else 0.0),

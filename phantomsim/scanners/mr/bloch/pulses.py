@@ -1,7 +1,7 @@
 """RF pulses, with the gradients under them, as rotations of every isochromat, and what relaxation does meanwhile.
 
-A rotation is kept as its Cayley-Klein parameters a, b (Pauly et al. 1991, doi:10.1109/42.75611): the product of those of
-its samples, each of constant field. Relaxation needs, besides, how long the magnetisation that a pulse meets points
+A rotation is kept as its Cayley-Klein parameters a, b (Pauly et al. 1991, doi:10.1109/42.75611): the product of those
+of its samples, each of constant field. Relaxation needs, besides, how long the magnetisation that a pulse meets points
 where: with u(t) = U(t)^T z, the integrals q of u and Q of u u^T. They belong to the pulse and not to T1 and T2; with
 them relaxation during the pulse is right to first order in T/T2, and its isotropic part to all orders.
 """
@@ -16,14 +16,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.errors import ScannerError
-from phantomsim.scanners.mr.bloch.turns import cis, wrap
+from phantomsim.scanners.mr.bloch.turns import cis, half_turn, wrap
 from phantomsim.scanners.mr.sequences import Sequence
 from phantomsim.scanners.mr.trajectory import inner
 
 Array = jax.Array | np.ndarray
-LEAST_ROWS = 8  # of a pulse, so that the integrals of u are smooth
-TINY = 1e-18  # keeps the square root's slope finite where nothing turns
+LEAST_ROWS = 4  # of a pulse, for Simpson's rule
 COLUMNS = 8
+MOST_TURNS = 1.0  # of one sample; those of more are cut up
+FAR = np.array([300.0, 300.0, 300.0, 2000.0, 2.0])  # reach of spins of which nothing is known: mm, Hz and B1+
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["rows", "where", "duration_s", "after_turns"], meta_fields=[])
@@ -32,8 +33,8 @@ class PulseTable:
     """K kinds of pulses; those of equally many samples stand together.
 
     Attributes:
-        rows: B1 (re, im) [turns], gradient (x, y, z) [1/mm], time [s], offset [turns] over one sample, and the weight of
-            its end in integrals over time [s]; float32 [kinds of one length, sample, 8] for each length.
+        rows: B1 (re, im) [turns], gradient (x, y, z) [1/mm], time [s], offset [turns] over one sample, and the weight
+            of its end in integrals over time [s]; float32 [kinds of one length, sample, 8] for each length.
         where: each kind's place among all these, int32 [K].
         duration_s: float32 [K].
         after_turns: by which the pulse's own offset turns the frame until its end, float32 [K].
@@ -45,13 +46,15 @@ class PulseTable:
     after_turns: Array
 
 
-def pulse_table(sequence: Sequence, blocks: np.ndarray) -> PulseTable:
+def pulse_table(sequence: Sequence, blocks: np.ndarray, reach: np.ndarray = FAR) -> PulseTable:
     """The table of the pulses of some blocks, float64 inside.
 
+    Args:
+        reach: largest |x|, |y|, |z| [mm], |f| [Hz] and B1+ over the nominal one of all spins [5].
     Raises:
         ScannerError: a pulse has no samples.
     """
-    each = [pulse_rows(sequence, b) for b in blocks]
+    each = [cut(pulse_rows(sequence, b), reach) for b in blocks]
     lengths = sorted({len(r) for r in each})
     classes = [[i for i, r in enumerate(each) if len(r) == length] for length in lengths]
     where = np.zeros(len(blocks), np.int32)
@@ -79,11 +82,30 @@ def pulse_rows(sequence: Sequence, block: int) -> np.ndarray:
     new[1:] = np.abs(np.diff(unit, axis=0)).max(1) > 1e-9 * np.abs(unit).max()
     first = np.flatnonzero(new)
     run = np.diff(np.append(first, count))
-    parts = np.maximum(np.round(LEAST_ROWS * run / count).astype(int), 1)
+    parts = np.maximum(2 * np.round(LEAST_ROWS / 2 * run / count).astype(int), 1)
     unit, dwell = np.repeat(unit[first], parts, 0), np.repeat(run / parts, parts) * pulse.dwell_s
     unit[:, :2] *= sequence.pulse_Hz[block]
-    weight = (dwell + np.append(dwell[1:], 0.0)) / 2
+    weight = np.concatenate([_weights(n) for n in parts]) * dwell
+    weight[np.cumsum(parts)[:-1] - 1] += [_weights(n)[-1] * d for n, d in zip(parts[1:], dwell[np.cumsum(parts)[:-1]])]
     return np.column_stack([unit * dwell[:, None], -sequence.pulse_offset_Hz[block] * dwell, weight])
+
+
+def _weights(count: int) -> np.ndarray:
+    """Simpson's rule for the ends of an even number of equal samples, or half of one sample; starts are left out."""
+    if count == 1:
+        return np.array([0.5])
+    return np.tile([4.0, 2.0], count // 2) / 3 - np.eye(count)[-1] / 3
+
+
+def cut(rows: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Rows cut into equal parts until none turns any spin more than the series of a rotation bears."""
+    least = np.hypot(rows[:, 0], rows[:, 1]) * reach[4] + np.abs(rows[:, 2:6]) @ reach[:4] + np.abs(rows[:, 6])
+    parts = 1 << max(int(np.ceil(np.log2(max(least.max() / MOST_TURNS, 1.0)))), 0)
+    if parts == 1:
+        return rows
+    found = np.repeat(rows / parts, parts, 0)
+    found[:, 7] = np.where(np.arange(len(found)) % parts == parts - 1, np.repeat(rows[:, 7], parts), 0.0)
+    return found
 
 
 Pair = tuple[jax.Array, jax.Array]
@@ -117,7 +139,7 @@ def effects(table: PulseTable, coordinates: jax.Array, strength: jax.Array) -> E
     zero = jnp.zeros(coordinates.shape[1], jnp.float32)
 
     def one(rows: jax.Array) -> Effect:
-        half = rows[0, 5] / 2  # the weight of the start, where u = z
+        half = rows[:, 5].sum() - rows[:, 7].sum()  # the weight of the start, where u = z
         start = Effect(
             (zero + 1, zero), (zero, zero), (zero, zero, zero + half), (zero, zero, zero + half, *[zero] * 3)
         )
@@ -137,9 +159,7 @@ def _step(e: Effect, row: jax.Array, coordinates: jax.Array, strength: jax.Array
     (ar, ai), (br, bi) = e.a, e.b
     x, y = row[0] * strength, row[1] * strength
     z = row[2] * coordinates[0] + row[3] * coordinates[1] + row[4] * coordinates[2] + row[5] * coordinates[3] + row[6]
-    turned = jnp.sqrt(x * x + y * y + z * z + TINY)
-    c, s = cis(wrap(turned / 2))
-    s = s / turned
+    c, s = half_turn(x * x + y * y + z * z)
     x, y, z = x * s, y * s, z * s
     # a' = c - i z, b' = y - i x; the product's a = a' a - conj(b') b, b = b' a + conj(a') b
     a = c * ar + z * ai - (y * br - x * bi), c * ai - z * ar - (y * bi + x * br)

@@ -6,6 +6,8 @@ there. The first depends on the shot, the second on the group; so a group is E [
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -17,63 +19,81 @@ Pair = tuple[jax.Array, jax.Array]
 BLOCK = 512  # samples of an arbitrary path that are encoded at once
 
 
-def at_first_samples(shots: Shots, after: jax.Array, chunk: Chunk, R2prime_per_s: jax.Array | None) -> Pair:
-    """-i conj(m) of every shot at its first sample, real and imaginary float32 [shot, n].
+def weights(shots: Shots, chunk: Chunk, R2prime_per_s: jax.Array | None, receive: jax.Array) -> jax.Array:
+    """What all shots have in common: sensitivity, amplitude and the way to the first sample, complex64 [coil, n]."""
+    c, s = cis(turns(jnp.asarray(shots.base), chunk.split))
+    common = jax.lax.complex(c, -s) * receive
+    return common * _decay(shots, chunk, R2prime_per_s) if len(shots.decay_s) == 1 else common
+
+
+def _decay(shots: Shots, chunk: Chunk, R2prime_per_s: jax.Array | None) -> jax.Array:
+    """Until the first sample [D, n]."""
+    rate = shots.decay_s[:, :1] * chunk.R2_per_s
+    if R2prime_per_s is not None:
+        rate = rate + shots.decay_s[:, 1:] * R2prime_per_s
+    return jnp.exp(-rate)
+
+
+def at_first_samples(shots: Shots, after: Pair, chunk: Chunk, R2prime_per_s: jax.Array | None) -> Pair:
+    """-i conj(m) of every shot at its first sample but for `weights`, real and imaginary float32 [shot, n].
 
     Args:
-        after: m after each pulse that is read, float32 [P, 2, n].
+        after: m after each pulse that is read, float32 [P, n].
     """
-    real, imag = after[shots.pulse, 0], after[shots.pulse, 1]
-    c, s = cis(turns(shots.start, chunk.split))
-    decay = jnp.exp(-shots.decay_s[:, None] * chunk.R2_per_s)[shots.decay]
-    if R2prime_per_s is not None:
-        decay = decay * jnp.exp(-shots.reversible_s[:, None] * R2prime_per_s)
+    real, imag = after if shots.in_order else (part[jnp.asarray(shots.pulse)] for part in after)
+    if len(shots.decay_s) > 1:
+        decay = _decay(shots, chunk, R2prime_per_s)[jnp.asarray(shots.decay)]
+        real, imag = real * decay, imag * decay
+    if not shots.axes:
+        return -imag, -real
+    c, s = cis(turns(jnp.asarray(shots.start), chunk.split, shots.axes))
     # -i conj((mr + i mi)(c + i s)) = -(mi c + mr s) - i (mr c - mi s)
-    return -(imag * c + real * s) * decay, -(real * c - imag * s) * decay
+    return -(imag * c + real * s), imag * s - real * c
 
 
-def signals(
-    shots: Shots, m: Pair, receive: jax.Array, chunk: Chunk, R2prime_per_s: jax.Array | None
-) -> tuple[jax.Array, jax.Array]:
+def signals(shots: Shots, m: Pair, weight: jax.Array, chunk: Chunk, R2prime_per_s: jax.Array | None) -> Pair:
     """Of every coil, shot and sample, real and imaginary float32 [coil, shot, sample].
 
     Args:
-        receive: complex64 [coil, n], with the spins' amplitudes in it.
+        weight: of the spins for each coil, complex64 [coil, n].
     """
     count = m[0].shape[0]
-    total = None
+    if len(shots.groups) == 1 and shots.groups[0].shots.shape == (1, count):
+        return _group(shots.groups[0], 0, m, weight, chunk, R2prime_per_s)
+    total: Pair | None = None
     for groups in shots.groups:
-        fill = tuple(jnp.concatenate([part, jnp.zeros_like(part[:1])]) for part in m) if _padded(groups, count) else m
-        one = jax.lax.map(
-            lambda g, fill=fill, groups=groups: _group(groups, g, fill, receive, chunk, R2prime_per_s),
-            jnp.arange(groups.shots.shape[0]),
-        )
-        flat = tuple(jnp.moveaxis(part, 1, 0).reshape(receive.shape[0], -1, groups.samples) for part in one)
+        each = partial(_picked, groups, m=m, weight=weight, chunk=chunk, R2prime=R2prime_per_s)
+        found = jax.lax.map(each, jnp.arange(groups.shots.shape[0]))
+        flat = [jnp.moveaxis(part, 1, 0).reshape(weight.shape[0], -1, groups.samples) for part in found]
         index = jnp.asarray(groups.shots).ravel()
-        old = total or tuple(jnp.zeros((receive.shape[0], count, groups.samples), jnp.float32) for _ in range(2))
-        total = tuple(o.at[:, index].set(f, mode="drop") for o, f in zip(old, flat))
+        old = total or (jnp.zeros((weight.shape[0], count, groups.samples), jnp.float32),) * 2
+        total = tuple(o.at[:, index].set(f, mode="drop") for o, f in zip(old, flat))  # type: ignore[assignment]
     assert total is not None
     return total
 
 
-def _padded(groups: Groups, count: int) -> bool:
-    return groups.shots.shape[1] > 1
-
-
-def _group(groups: Groups, g: jax.Array, m: Pair, receive: jax.Array, chunk: Chunk, R2prime: jax.Array | None) -> Pair:
-    """One group's signals [coil, S, sample]."""
+def _picked(groups: Groups, g: jax.Array, m: Pair, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None) -> Pair:
+    """Signals of one group, its shots picked out; what pads it is dropped later."""
     index = jnp.asarray(groups.shots)[g]
-    here = m[0][index], m[1][index]
+    here = tuple(part.at[index].get(mode="clip") for part in m)
+    return _group(groups, g, here, weight, chunk, R2prime)  # type: ignore[arg-type]
+
+
+def _group(
+    groups: Groups, g: jax.Array | int, m: Pair, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None
+) -> Pair:
+    """One group's signals [coil, S, sample]."""
     if groups.uniform:
-        return _products(_uniform(groups, g, chunk, R2prime), here, receive)
+        return jax.lax.map(lambda w: _product(_uniform(groups, g, w, chunk, R2prime), m), weight)
     size = min(BLOCK, groups.samples)
     blocks = -(-groups.samples // size)
     pad = blocks * size - groups.samples
     path = jnp.pad(jnp.asarray(groups.path)[g], ((0, pad), (0, 0))).reshape(blocks, size, 8)
     time = jnp.pad(jnp.asarray(groups.time_s)[g], (0, pad)).reshape(blocks, size)
 
-    def block(job: tuple[jax.Array, jax.Array]) -> Pair:
-        return _products(_any(*job, groups.start_s[g], groups.sign[g], chunk, R2prime), here, receive)
+    def block(job: Pair) -> Pair:
+        er, ei = _any(*job, groups.start_s[g], groups.sign[g], chunk, R2prime)
+        return jax.lax.map(lambda w: _product((er * w.real - ei * w.imag, er * w.imag + ei * w.real), m), weight)
 
     parts = jax.lax.map(block, (path, time))
     return tuple(jnp.moveaxis(p, 0, -2).reshape(*p.shape[1:3], -1)[..., : groups.samples] for p in parts)  # type: ignore[return-value]
@@ -96,38 +116,29 @@ def _reversible(start_s: jax.Array, sign: jax.Array, time_s: jax.Array) -> jax.A
     return jnp.where(start_s != 0, jnp.abs(start_s + time_s), sign * time_s)
 
 
-def _uniform(groups: Groups, g: jax.Array, chunk: Chunk, R2prime: jax.Array | None) -> Pair:
-    """The same where samples lie evenly on a straight line: powers of one phasor."""
+def _uniform(groups: Groups, g: jax.Array | int, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None) -> Pair:
+    """The same, times weights [n], where samples lie evenly on a straight line: powers of one phasor."""
     c, s = cis(turns(jnp.asarray(groups.path)[g], chunk.split))
     step = jnp.asarray(groups.time_s)[g]
-    rate = step * chunk.R2_per_s
-    crosses = R2prime is not None
-    zr, zi = c * jnp.exp(-rate), -s * jnp.exp(-rate)
+    decay = jnp.exp(-step * chunk.R2_per_s)
+    zr, zi = c * decay, -s * decay
 
     def next_sample(e: Pair, _: None) -> tuple[Pair, Pair]:
         return (e[0] * zr - e[1] * zi, e[0] * zi + e[1] * zr), e
 
-    start = (jnp.ones_like(zr), jnp.zeros_like(zr))
-    _, (er, ei) = jax.lax.scan(next_sample, start, None, length=groups.samples)
-    if not crosses:
+    _, (er, ei) = jax.lax.scan(next_sample, (weight.real, weight.imag), None, length=groups.samples)
+    if R2prime is None:
         return er, ei
-    time = jnp.arange(groups.samples) * step
-    prime = jnp.exp(-_reversible(groups.start_s[g], groups.sign[g], time)[:, None] * R2prime)
+    start_s, sign = jnp.asarray(groups.start_s)[g], jnp.asarray(groups.sign)[g]
+    prime = jnp.exp(-_reversible(start_s, sign, jnp.arange(groups.samples) * step)[:, None] * R2prime)
     return er * prime, ei * prime
 
 
-def _products(e: Pair, m: Pair, receive: jax.Array) -> Pair:
-    """Sum over spins of receive x M x E for every coil [coil, S, sample]."""
-    plus = e[0] + e[1]
-
-    def coil(weight: jax.Array) -> Pair:
-        wr, wi = weight.real, weight.imag
-        real, imag = m[0] * wr - m[1] * wi, m[0] * wi + m[1] * wr
-        first, second, third = _product(real, e[0]), _product(imag, e[1]), _product(real + imag, plus)
-        return first - second, third - first - second
-
-    return jax.lax.map(coil, receive)
+def _product(e: Pair, m: Pair) -> Pair:
+    """Sum over spins of M [S, n] x E [sample, n], as three real matrix products: [S, sample]."""
+    first, second, third = _real(m[0], e[0]), _real(m[1], e[1]), _real(m[0] + m[1], e[0] + e[1])
+    return first - second, third - first - second
 
 
-def _product(m: jax.Array, e: jax.Array) -> jax.Array:
+def _real(m: jax.Array, e: jax.Array) -> jax.Array:
     return jax.lax.dot_general(m, e, (((1,), (1,)), ((), ())), precision=jax.lax.Precision.HIGHEST)

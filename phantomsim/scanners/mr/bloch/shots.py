@@ -52,30 +52,34 @@ class Groups:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["pulse", "start", "decay_s", "decay", "reversible_s", "groups"],
-    meta_fields=["dummies"],
+    data_fields=["pulse", "base", "start", "decay_s", "decay", "groups"],
+    meta_fields=["axes", "in_order", "dummies"],
 )
 @dataclass(frozen=True)
 class Shots:
     """All shots of a sequence, in its order.
 
     Attributes:
-        pulse: the pulse before each shot, counted from the first one that is read [shot].
-        start: (kx, ky, kz, t) from that pulse's end to the first sample, split float32 [shot, 8].
-        decay_s: different times from that pulse's end to the first sample, float32 [D].
+        pulse: the pulse before each shot, counted from the first one that is read, int32 [shot].
+        base: (kx, ky, kz, t) from that pulse's end to the first sample, of the first shot, split float32 [8].
+        start: what each shot has more than that, split float32 [shot, 8].
+        decay_s: different pairs of times from that pulse's end to the first sample, and of |time| for which
+            off-resonance has acted there (0 where its sign changes during the shot), float32 [D, 2].
         decay: index among them, int32 [shot].
-        reversible_s: |time| for which off-resonance has acted at the first sample, signed as it grows; 0 where its sign
-            changes during the shot; float32 [shot].
         groups: by path.
+        axes: of x, y, z and f, those along which shots differ (static).
+        in_order: whether shot i follows pulse i (static).
         dummies: pulses before the first that is read (static).
     """
 
     pulse: Array
+    base: Array
     start: Array
     decay_s: Array
     decay: Array
-    reversible_s: Array
     groups: tuple[Groups, ...]
+    axes: tuple[int, ...]
+    in_order: bool
     dummies: int
 
 
@@ -112,18 +116,18 @@ def shots(sequence: Sequence, pulses: Played, reversible: bool) -> tuple[Shots, 
     early = np.flatnonzero(rows[:, 3] < -SAME)
     if len(early):
         raise ScannerError(f"block {blocks[early[0]]} is read before its pulse has ended; delay the readout")
-    decay_s, decay = merged(rows[:, 3:])
     acted = path.dephasing_s + np.array([t[0] for t in path.times_s])[path.shape]
     key, signed, kept = _sign(path, acted) if reversible else (np.zeros(len(blocks)),) * 3
+    decay_s, decay = merged(np.column_stack([rows[:, 3], signed]))
+    start = rows - rows[0]
+    axes = tuple(int(a) for a in np.flatnonzero(np.abs(start).max(0) > SAME))
+    pulse = (before - before.min()).astype(np.int32)
+    in_order = len(pulse) == len(pulses.block) - before.min() and bool(np.all(pulse == np.arange(len(pulse))))
+    groups = _groups(sequence, path, key, kept)
     made = Shots(
-        (before - before.min()).astype(np.int32),
-        split_moments(rows),
-        decay_s[:, 0].astype(np.float32),
-        decay,
-        signed.astype(np.float32),
-        _groups(sequence, path, key, kept),
-        int(before.min()),
-    )
+        pulse, split_moments(rows[0]), split_moments(start), decay_s.astype(np.float32), decay, groups,
+        axes, in_order, int(before.min()),
+    )  # fmt: skip
     return made, path
 
 

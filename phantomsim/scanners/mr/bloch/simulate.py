@@ -6,20 +6,19 @@ encoding of one path at a time, never all spins x shots x coils.
 
 from __future__ import annotations
 
-import dataclasses
-from functools import partial
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phantomsim.errors import ScannerError
-from phantomsim.scanners.mr.bloch.evolve import Chunk, State, chunk_of, free, precessions, run, turn
+from phantomsim.scanners.mr.bloch.evolve import chunk_of, free, precessions, run, turn
 from phantomsim.scanners.mr.bloch.plan import Plan, plan, played
-from phantomsim.scanners.mr.bloch.readout import at_first_samples, signals
+from phantomsim.scanners.mr.bloch.pulses import FAR
+from phantomsim.scanners.mr.bloch.readout import at_first_samples, signals, weights
 from phantomsim.scanners.mr.bloch.shots import Shots, receiver
 from phantomsim.scanners.mr.bloch.shots import shots as shots_of
-from phantomsim.scanners.mr.bloch.spins import Spins
+from phantomsim.scanners.mr.bloch.spins import NAMES, Array, Spins
 from phantomsim.scanners.mr.sequences import Sequence
 
 LARGEST = 1 << 23  # shots x isochromats of a chunk: about 200 MB
@@ -30,7 +29,7 @@ def simulate(sequence: Sequence, spins: Spins, *, chunk: int | None = None) -> j
     """K-space of isochromats.
 
     Args:
-        chunk: isochromats that travel together; None: 2048 on a CPU, 16384 on others, fewer where many shots ask for it.
+        chunk: isochromats that travel together; None: 2048 on a CPU, 16384 elsewhere, fewer where many shots ask for it.
     Returns:
         complex64 [coil, shot, sample], in units of amplitude x sensitivity. Differentiable in the spins' properties.
     Raises:
@@ -38,14 +37,13 @@ def simulate(sequence: Sequence, spins: Spins, *, chunk: int | None = None) -> j
     """
     spins.check()
     pulses = played(sequence)
-    plan_, reversible = plan(sequence, pulses), spins.T2prime_ms is not None
+    plan_, reversible = plan(sequence, pulses, reach(spins)), spins.T2prime_ms is not None
     read, path = shots_of(sequence, pulses, reversible)
     before = np.searchsorted(pulses.block, sequence.shots, side="right") - 1
     hears = receiver(sequence, path, sequence.pulse_phase_rad[pulses.block[before]], spins.extent_mm is not None)
     size = chunk or _size(spins.count, max(len(sequence.shots), len(pulses.block)))
-    plain = dataclasses.replace(spins, extent_mm=None)
-    real, imag = _simulate(plan_, read, _chunks(plain, size))
-    raw = jax.lax.complex(real, imag) * hears.phasor
+    plan_, read = jax.tree.map(jnp.asarray, (plan_, read))
+    raw = sum(_signals(plan_, read, part) for part in _chunks(spins, size)) * hears.phasor
     return raw if spins.extent_mm is None else raw * _boxes(hears.k_per_mm, jnp.asarray(spins.extent_mm))
 
 
@@ -57,10 +55,19 @@ def magnetisation(sequence: Sequence, spins: Spins, *, chunk: int | None = None)
     """
     spins.check()
     size = chunk or _size(spins.count, 1)
-    plain = dataclasses.replace(spins, extent_mm=None, T2prime_ms=None)
-    m = _final(plan(sequence), _chunks(plain, size))
-    transverse = jax.lax.complex(m.real, m.imag).ravel()[: spins.count] * _phasor(jnp.asarray(spins.transmit))
-    return transverse, m.along.ravel()[: spins.count]
+    plan_ = jax.tree.map(jnp.asarray, plan(sequence, reach=reach(spins)))
+    parts = [_final(plan_, part) for part in _chunks(spins, size)]
+    m, along = (jnp.concatenate(part)[: spins.count] for part in zip(*parts))
+    return m, along
+
+
+def reach(spins: Spins) -> np.ndarray:
+    """Largest |x|, |y|, |z|, |f| and B1+ of spins [5]; a cautious guess where they are being differentiated."""
+    values = spins.position_mm, spins.off_resonance_Hz, spins.transmit
+    if any(isinstance(v, jax.core.Tracer) for v in values):
+        return FAR
+    position, frequency, transmit = (np.abs(np.asarray(v)) for v in values)
+    return np.array([*position.max(0), frequency.max(), transmit.max()], float)
 
 
 def _size(count: int, shots: int) -> int:
@@ -68,48 +75,43 @@ def _size(count: int, shots: int) -> int:
     return max(min(best, LARGEST // shots, -(-count // LEAST) * LEAST), LEAST)
 
 
-def _chunks(spins: Spins, size: int) -> Spins:
-    """With a leading axis of chunks; the last is filled up with spins of no amplitude."""
-    count = spins.count
-    pad = -count % size
+def _chunks(spins: Spins, size: int) -> Iterator[Spins]:
+    """Of `size` spins each; the last is filled up with spins of no amplitude, so that all share compiled code."""
+    whole = {name: _on_host(getattr(spins, name)) for name in NAMES}
+    for start in range(0, spins.count, size):
+        columns = {name: _cut(value, name, start, size) for name, value in whole.items()}
+        yield Spins(**columns)  # type: ignore[arg-type]
 
-    def cut(name: str) -> jax.Array | None:
-        value = getattr(spins, name)
-        if value is None:
-            return None
-        axis = 1 if name == "receive" else 0
-        widths = [(0, pad if a == axis else 0) for a in range(value.ndim)]
-        array = jnp.pad(jnp.asarray(value), widths, constant_values=1 if name.startswith("T") else 0)
-        shape = (*array.shape[:axis], -1, size, *array.shape[axis + 1 :])
-        return jnp.moveaxis(array.reshape(shape), axis, 0)
 
-    return Spins(**{f.name: cut(f.name) for f in dataclasses.fields(spins)})  # type: ignore[arg-type]
+def _on_host(value: Array | None) -> Array | None:
+    """Cutting there is cheap; what is being differentiated stays."""
+    return value if value is None or isinstance(value, jax.core.Tracer) else np.asarray(value)
+
+
+def _cut(value: Array | None, name: str, start: int, size: int) -> Array | None:
+    if value is None:
+        return None
+    part = value[:, start : start + size] if name == "receive" else value[start : start + size]
+    axis = 1 if name == "receive" else 0
+    short = size - part.shape[axis]
+    if not short:
+        return part
+    library = np if isinstance(part, np.ndarray) else jnp
+    widths = [(0, short if a == axis else 0) for a in range(part.ndim)]
+    return library.pad(part, widths, constant_values=1 if name.startswith("T") else 0)
 
 
 @jax.jit
-def _simulate(plan_: Plan, read: Shots, spins: Spins) -> tuple[jax.Array, jax.Array]:
-    """Sum over chunks, real and imaginary [coil, shot, sample]."""
-    samples = read.groups[0].samples
-    zero = jnp.zeros((spins.receive.shape[1], read.pulse.shape[0], samples), jnp.float32)
-
-    @partial(jax.checkpoint)  # the backward pass runs chunks again instead of keeping them all
-    def one(part: Spins) -> tuple[jax.Array, jax.Array]:
-        return _chunk(plan_, read, part)
-
-    def add(total: tuple[jax.Array, jax.Array], part: Spins) -> tuple[tuple[jax.Array, jax.Array], None]:
-        real, imag = one(part)
-        return (total[0] + real, total[1] + imag), None
-
-    return jax.lax.scan(add, (zero, zero), spins)[0]
-
-
-def _chunk(plan_: Plan, read: Shots, spins: Spins) -> tuple[jax.Array, jax.Array]:
+@jax.checkpoint  # the backward pass runs a chunk again instead of keeping its magnetisation
+def _signals(plan_: Plan, read: Shots, spins: Spins) -> jax.Array:
+    """Of a chunk, complex64 [coil, shot, sample]."""
     chunk = chunk_of(spins)
     _, after = run(plan_, chunk, jnp.abs(spins.transmit), read.dummies, keep=True)
     assert after is not None
     prime = None if spins.T2prime_ms is None else 1000.0 / spins.T2prime_ms
     m = at_first_samples(read, after, chunk, prime)
-    return signals(read, m, spins.receive * spins.amplitude * jnp.conj(_phasor(spins.transmit)), chunk, prime)
+    receive = spins.receive * spins.amplitude * jnp.conj(_phasor(spins.transmit))
+    return jax.lax.complex(*signals(read, m, weights(read, chunk, prime, receive), chunk, prime))
 
 
 def _phasor(transmit: jax.Array) -> jax.Array:
@@ -120,20 +122,15 @@ def _phasor(transmit: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def _final(plan_: Plan, spins: Spins) -> State:
-    def one(part: Spins) -> State:
-        chunk = chunk_of(part)
-        m, _ = run(plan_, chunk, jnp.abs(part.transmit), 0, keep=False)
-        m = turn(m, jnp.cos(plan_.end_rad), jnp.sin(plan_.end_rad))
-        return free(m, precessions(plan_.end_moments, chunk))
-
-    return jax.lax.map(one, spins)
+def _final(plan_: Plan, spins: Spins) -> tuple[jax.Array, jax.Array]:
+    chunk = chunk_of(spins)
+    m, _ = run(plan_, chunk, jnp.abs(spins.transmit), 0, keep=False)
+    m = turn(m, jnp.cos(plan_.end_rad), jnp.sin(plan_.end_rad))
+    m = free(m, precessions(plan_.end_moments, chunk))
+    return jax.lax.complex(m.real, m.imag) * _phasor(spins.transmit), m.along
 
 
 @jax.jit
 def _boxes(k_per_mm: jax.Array, extent_mm: jax.Array) -> jax.Array:
     """Fourier transform of the box that each spin stands for, over its volume [shot, sample]."""
     return jnp.prod(jnp.sinc(k_per_mm * extent_mm), -1)
-
-
-__all__ = ["Chunk", "ScannerError", "Spins", "magnetisation", "simulate"]

@@ -33,18 +33,21 @@ def split_coordinates(coordinates: jax.Array) -> jax.Array:
     return jnp.concatenate([coarse, coordinates - coarse, coordinates])
 
 
-def turns(moments: jax.Array, coordinates: jax.Array) -> jax.Array:
+def turns(moments: jax.Array, coordinates: jax.Array, axes: tuple[int, ...] = (0, 1, 2, 3)) -> jax.Array:
     """k . r + f t, wrapped to [-1/2, 1/2].
 
     Args:
         moments: split, float32 [..., 8].
         coordinates: split, float32 [12, N].
+        axes: of x, y, z and f, those along which the moments are not zero (static).
     Returns:
         float32 [..., N].
     """
     m = moments[..., None]
-    exact = sum(m[..., a, :] * coordinates[a] for a in range(4))
-    rest = sum(m[..., a, :] * coordinates[4 + a] + m[..., 4 + a, :] * coordinates[8 + a] for a in range(4))
+    exact, rest = jnp.zeros(()), jnp.zeros(())
+    for a in axes:
+        exact = exact + m[..., a, :] * coordinates[a]
+        rest = rest + m[..., a, :] * coordinates[4 + a] + m[..., 4 + a, :] * coordinates[8 + a]
     return wrap(wrap(exact) + rest)
 
 
@@ -58,6 +61,13 @@ def cis(w: jax.Array) -> tuple[jax.Array, jax.Array]:
     square = w * w
     sine, cosine = w * _series(_SINE, square), _series(_COSINE, square)
     return 1 - 2 * sine * sine, 2 * sine * cosine
+
+
+def half_turn(square: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """cos(pi t) and sin(pi t) / t of the square of t turns, t <= 1: those of half of it, then doubled; no root."""
+    quarter = square / 4
+    sine, cosine = _series(_SINE, quarter), _series(_COSINE, quarter)
+    return 1 - 2 * quarter * sine * sine, sine * cosine
 
 
 def _series(coefficients: tuple[float, ...], x: jax.Array) -> jax.Array:
