@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from phantomsim.scanners.mr import coils, noise
+from phantomsim.scanners.mr import coils, eddy, noise
 from phantomsim.scanners.mr.laws.fields import snr_exponent
 from phantomsim.scanners.mr.spec.array import Birdcage, Coils, Load, LoopArray, LoopSet, LoopSpec, Solenoid
 
@@ -168,6 +168,6 @@ def test_thin_wire_conducts_with_its_whole_section():
 
 def test_large_bodies_are_solved_as_small_ones(monkeypatch):
     direct = noise.shared_loss(CAGE, HEAD)
-    monkeypatch.setattr(noise, "DIRECT", 0)
+    monkeypatch.setattr(eddy, "DIRECT", 0)
     iterated = noise.shared_loss.__wrapped__(CAGE, HEAD)
     np.testing.assert_allclose(iterated, direct, atol=1e-8 * direct.max())
