@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 import pydantic
 
+from phantomsim.scanners.mr.spec.motion import Motion
 from phantomsim.scanners.mr.spec.rules import USES, problems
 from phantomsim.spec import FilePath, Spec
 
@@ -57,6 +58,7 @@ class MRProtocol(Spec):
         readout_oversampling: factor before the receiver's decimation filter; 1 lets the readout alias too.
         offset_mm: (x, y, z) of the slab's middle from the isocentre, along the phantom's axes.
         centre_on: what lies at the isocentre along z.
+        motion: of the patient; None: lies still.
         engine: "signal" is what trials run; "bloch" follows isochromats, slow, the reference.
         spins_per_voxel: of the engine "bloch", along z, y and x.
     """
@@ -98,6 +100,7 @@ class MRProtocol(Spec):
     readout_oversampling: Annotated[int, pydantic.Field(ge=1, le=8)] = 2
     offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     centre_on: Literal["phantom", "lesion"] = "phantom"
+    motion: Motion | None = None
     engine: Literal["signal", "bloch"] = "signal"
     spins_per_voxel: tuple[Count, Count, Count] = (1, 1, 1)
 

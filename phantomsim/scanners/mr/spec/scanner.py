@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from phantomsim.scanners.mr.spec.array import Load, LoopArray
+from phantomsim.scanners.mr.spec.array import Coils, Load
+from phantomsim.scanners.mr.spec.fields import Fields
 from phantomsim.scanners.mr.spec.hardware import Hardware
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
 from phantomsim.scanners.mr.spec.reconstruction import MRReconstruction
@@ -24,6 +25,7 @@ class MRScanner(Spec):
         coils: the receive array, centred at the isocentre.
         load: what the array's thermal noise comes from.
         hardware: limits of gradients, transmitter and receiver that sequences keep.
+        fields: which departures from ideal fields are simulated.
         protocols, reconstructions: by name.
     """
 
@@ -31,9 +33,10 @@ class MRScanner(Spec):
     name: str
     description: str = ""
     field_T: float = Field(gt=0, le=12)
-    coils: LoopArray
+    coils: Coils
     load: Load
     hardware: Hardware = Hardware()
+    fields: Fields = Fields()
     protocols: dict[str, MRProtocol]
     reconstructions: dict[str, MRReconstruction]
 
