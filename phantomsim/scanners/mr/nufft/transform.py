@@ -123,10 +123,7 @@ def adjoint(values: Array, blocks: Blocks) -> Array:
     lead = values.shape[:-1]
     channels = _real((values * jnp.conj(blocks.phase)).reshape(-1, values.shape[-1]))
     none = jnp.zeros((1, channels.shape[1]), channels.dtype)
-    grid = gridding.spread(jnp.concatenate([channels, none])[blocks.order.ravel()], blocks)
-    for axis, (g, (before, _)) in enumerate(zip(blocks.grid, blocks.margins)):
-        left, middle, right = jnp.split(grid, [before, before + g], axis)
-        grid = _add(_add(middle, left, axis, g - before), right, axis, 0)
+    grid = _fold(gridding.spread(jnp.concatenate([channels, none])[blocks.order.ravel()], blocks), blocks)
     image = jnp.fft.ifftn(_complex(grid), axes=axes, norm="forward")
     for axis, n in zip(axes, shape):
         size = image.shape[axis]
@@ -135,6 +132,21 @@ def adjoint(values: Array, blocks: Blocks) -> Array:
         )
         image = jnp.concatenate([behind, ahead], axis)
     return image.reshape(*lead, *shape) / _attenuation(blocks)
+
+
+def regrid(weights: Array, blocks: Blocks) -> Array:
+    """Real values spread to the grid by the kernel and read there again, float32 [point]."""
+    channels = jnp.concatenate([weights, jnp.zeros(1, weights.dtype)])[:, None]
+    grid = _fold(gridding.spread(channels[blocks.order.ravel()], blocks), blocks)
+    return gridding.interpolate(jnp.pad(grid, (*blocks.margins, (0, 0)), "wrap"), blocks)[blocks.slot, 0]
+
+
+def _fold(grid: Array, blocks: Blocks) -> Array:
+    """Margins added to the cells that they repeat."""
+    for axis, (g, (before, _)) in enumerate(zip(blocks.grid, blocks.margins)):
+        left, middle, right = jnp.split(grid, [before, before + g], axis)
+        grid = _add(_add(middle, left, axis, g - before), right, axis, 0)
+    return grid
 
 
 def _add(grid: Array, part: Array, axis: int, start: int) -> Array:

@@ -1,0 +1,69 @@
+"""How much of k-space each sample stands for, and the reconstruction that needs no more than that.
+
+Iterative: Pipe and Menon 1999, doi:10.1002/(SICI)1522-2594(199901)41:1<179::AID-MRM25>3.0.CO;2-V.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.scanners.mr.nufft import Plan
+from phantomsim.scanners.mr.nufft.transform import regrid
+
+Array = jax.Array
+
+
+@partial(jax.jit, static_argnames="iterations")
+def pipe_menon(plan: Plan, iterations: int = 30) -> Array:
+    """Density compensation of any trajectory: weights that the gridding kernel spreads evenly over the samples.
+
+    Args:
+        plan: of the trajectory, for the image that will be made.
+        iterations: static.
+    Returns:
+        float32 [point], in (cycles per pixel)^axes: such that `gridded` keeps an image's values.
+    """
+
+    def step(weights: Array, _: None) -> tuple[Array, None]:
+        return weights / jnp.maximum(regrid(weights, plan.blocks), 1e-12), None
+
+    weights, _ = jax.lax.scan(step, jnp.ones(plan.count, jnp.float32), length=iterations)
+    weights = jnp.maximum(weights, 0)
+    # A pixel in the middle has data of 1 everywhere; what comes back of it is 1 in the least squares.
+    back = jnp.real(plan.to_points(plan.to_image(weights.astype(jnp.complex64))))
+    return weights * jnp.sum(weights * back) / jnp.sum(weights * back**2)
+
+
+def radial(spokes: int, samples: int, spacing: float) -> np.ndarray:
+    """Area of k-space about each sample of full spokes at equal angles over half a turn.
+
+    Args:
+        spokes, samples: counts; samples are (j - samples // 2) x spacing along a spoke.
+        spacing: cycles per pixel.
+    Returns:
+        float32 [spoke, sample] (cycles per pixel)^2: sectors of rings, which tile the disc.
+    """
+    r = np.abs(np.arange(samples) - samples // 2) * spacing
+    inner, outer = r - spacing / 2, r + spacing / 2
+    area = (outer**2 - np.sign(inner) * inner**2) * np.pi / spokes / 2
+    return np.broadcast_to(area, (spokes, samples)).astype(np.float32)
+
+
+@jax.jit
+def gridded(maps: Array, plan: Plan, data: Array, density: Array) -> Array:
+    """Density-compensated adjoint, combined by the maps: one pass, no iterations.
+
+    Args:
+        maps: whitened sensitivities, complex64 [coil, *N].
+        data: whitened, complex64 [coil, point].
+        density: float32 [point] (cycles per pixel)^axes.
+    Returns:
+        complex64 [*N]; 0 where no coil sees.
+    """
+    images = jnp.sum(jnp.conj(maps) * plan.to_image(data * density), 0)
+    seen = jnp.sum(jnp.abs(maps) ** 2, 0)
+    return jnp.where(seen > 0, images / jnp.where(seen > 0, seen, 1), 0)
