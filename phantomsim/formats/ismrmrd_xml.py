@@ -19,6 +19,7 @@ MAX_XML = 2**24
 UNIT = "cycles per encoded pixel"
 _MISSING = "ISMRMRD needs the packages h5py and ismrmrd ({}). Install them: pip install 'phantomsim[raw]'"
 _COVARIANCE = "noise_covariance"
+_STEP = "kspace_encoding_step_"
 _LIMITS = {"line": "kspace_encoding_step_1", "partition": "kspace_encoding_step_2"}
 
 
@@ -182,7 +183,7 @@ def _space(found: Any, where: str) -> Encoding:
     encoded, image = box(found.encodedSpace), box(found.reconSpace)
     return Encoding(
         *encoded, *image, trajectory=found.trajectory.value, calibration=mode.value if mode is not None else "",
-        acceleration=tuple(int(getattr(factor, f"kspace_encoding_step_{i}", 1)) for i in (2, 1)),
+        acceleration=(int(getattr(factor, f"{_STEP}2", 1)), int(getattr(factor, f"{_STEP}1", 1))),
         centre=(centre("kspace_encoding_step_2"), centre("kspace_encoding_step_1")),
         echo_train_length=int(found.echoTrainLength or 1),
     )  # fmt: skip

@@ -174,7 +174,7 @@ def _replicas() -> list[Law]:
         return sense.unfold(to_image(kspace[:, ::2], fov, 2)[None], weights)[0]
 
     def matched(kspace: jax.Array) -> jax.Array:
-        return combine.optimal(to_image(kspace, fov), maps, np.eye(2))
+        return combine.optimal(to_image(kspace, fov), jnp.asarray(maps), np.eye(2))
 
     empty = jnp.zeros((2, size, size), jnp.complex64)
     some = gfactor.noise_map(unfolded, empty, np.eye(2), key, 256, at_once=32)

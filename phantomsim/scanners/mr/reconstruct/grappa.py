@@ -130,7 +130,7 @@ def _fill(kspace: Array, kernel: Kernel, rows_z: Array, rows_y: Array) -> Array:
     rows = rows_z[:, None], rows_y[None, :]
     inside = (rows[0] >= 0) & (rows[1] >= 0)
     lines = jnp.where(inside[:, :, None], kspace[:, jnp.maximum(rows[0], 0), jnp.maximum(rows[1], 0)], 0)
-    found = _convolve(lines, kernel.weights)
+    found = _convolve(lines, jnp.asarray(kernel.weights))
     full = jnp.zeros_like(kspace)
     for target, part in zip([(0, 0), *kernel.targets], [lines, *found]):
         at = [jnp.where(r + t < 0, n, r + t) for r, t, n in zip(rows, target, kspace.shape[1:])]
