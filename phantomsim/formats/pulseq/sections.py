@@ -12,6 +12,7 @@ from phantomsim.errors import FormatError
 
 HEADER = re.compile(r"^[ \t]*(\[[A-Z]+\]|extension[ \t]+[A-Za-z_]+[ \t]+\d+)[ \t\r]*$", re.MULTILINE)
 COMMENT = re.compile(r"#.*")
+FILLED = re.compile(r"\S[^\n]*")  # a line that is not blank
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Section:
             FormatError: a line that holds something else.
         """
         body = COMMENT.sub("", self.body) if "#" in self.body else self.body
-        rows = sum(1 for line in body.split("\n") if line and not line.isspace())
+        rows = len(FILLED.findall(body))
         values = numbers(body)
         if values is None or len(values) != rows * columns or not np.isfinite(values).all():
             raise self._wrong_line(columns, what)

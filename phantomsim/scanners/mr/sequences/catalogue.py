@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr.sequences import (
     bssfp,
     gre_epi,
     inversion_recovery,
     limits,
     mprage,
+    pulseq,
     radial_gre,
     se_epi,
     spin_echo,
@@ -40,14 +40,20 @@ CATALOGUE: dict[str, Callable[[MRProtocol, Hardware, float], Sequence]] = {
 }
 
 
+def _file(protocol: MRProtocol, hardware: Hardware, field_T: float) -> Sequence:
+    return pulseq.read(protocol.file or "", field_T)
+
+
+CATALOGUE["pulseq"] = _file
+
+
 def build(protocol: MRProtocol, scanner: MRScanner) -> Sequence:
-    """The sequence of a protocol on a scanner, one average.
+    """The sequence of a protocol on a scanner, one average; that of a Pulseq file is read.
 
     Raises:
         ScannerError: the scanner cannot keep the protocol.
+        FormatError: the Pulseq file cannot be read.
     """
-    if protocol.sequence not in CATALOGUE:
-        raise ScannerError(f"no sequence {protocol.sequence!r} in the catalogue; it has {sorted(CATALOGUE)}")
     sequence = CATALOGUE[protocol.sequence](protocol, scanner.hardware, scanner.field_T)
     limits.check(sequence, scanner.hardware)
     return sequence

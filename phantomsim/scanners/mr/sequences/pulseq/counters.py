@@ -6,7 +6,7 @@ import numpy as np
 
 from phantomsim.errors import ScannerError
 from phantomsim.formats.pulseq.tables import PulseqFile
-from phantomsim.scanners.mr.sequences.pulseq.gradients import chain
+from phantomsim.scanners.mr.sequences.pulseq.gradients import chains
 from phantomsim.scanners.mr.sequences.sequence import Sequence
 
 LABELS = {
@@ -18,25 +18,26 @@ SAME = 0.05  # of a step of k: readouts so near are of one line
 
 def from_labels(file: PulseqFile) -> dict[str, np.ndarray]:
     """Counters int32 [block] of the labels that the file uses; none where it has none."""
-    names, kind = np.unique(file.blocks[:, 6], return_inverse=True)
+    names, index = np.unique(file.blocks[:, 6], return_inverse=True)
     sets: dict[str, np.ndarray] = {}
     steps: dict[str, np.ndarray] = {}
-    rows = {int(r[0]): r for r in file.extensions}
-    for i, name in enumerate(names.tolist()):
-        for _, extension, reference, _ in chain(rows, name):
-            what = file.extension_types.get(extension)
-            table = {"LABELSET": file.label_set, "LABELINC": file.label_inc}.get(what or "")
-            if table is None or reference not in table:
-                continue
-            value, label = table[reference]
-            if what == "LABELSET":
-                sets.setdefault(label, np.full(len(names), np.nan))[i] = value
-            else:
-                steps.setdefault(label, np.zeros(len(names)))[i] += value
+    known = {k: n for k, n in file.extension_types.items() if n in ("LABELSET", "LABELINC")}
+    for kind, reference in chains(file, names) if known else ():
+        for number, name in known.items():
+            table = file.label_set if name == "LABELSET" else file.label_inc
+            here = np.flatnonzero((kind == number) & np.isin(reference, list(table)))
+            values = np.array([table[r][0] for r in reference[here].tolist()], float)
+            labels = np.array([table[r][1] for r in reference[here].tolist()], object)
+            for label in set(labels.tolist()):
+                own = labels == label
+                if name == "LABELSET":
+                    sets.setdefault(label, np.full(len(names), np.nan))[here[own]] = values[own]
+                else:
+                    steps.setdefault(label, np.zeros(len(names)))[here[own]] += values[own]
     found = {}
     for label in (label for label in LABELS if label in sets or label in steps):
-        step = steps.get(label, np.zeros(len(names)))[kind.ravel()]
-        found[LABELS[label]] = _values(sets[label][kind.ravel()] if label in sets else None, step)
+        step = steps.get(label, np.zeros(len(names)))[index.ravel()]
+        found[LABELS[label]] = _values(sets[label][index.ravel()] if label in sets else None, step)
     return found
 
 

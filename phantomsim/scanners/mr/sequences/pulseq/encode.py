@@ -141,13 +141,14 @@ def _labels(s: Sequence) -> tuple[np.ndarray, dict[int, tuple[int, str]], np.nda
     if not used:
         return np.zeros((0, 4), np.int64), {}, np.zeros(s.blocks, np.int64)
     rows, index = _unique(np.column_stack([s.counters[n] for n in used]), s.readout != NONE)
-    labels: dict[tuple[int, str], int] = {}
     width = len(used)
-    table = np.zeros((len(rows) * width, 4), np.int64)
-    for i, row in enumerate(rows.tolist()):
-        for j, (counter, value) in enumerate(zip(used, row)):
-            reference = labels.setdefault((int(value), names[counter]), len(labels) + 1)
-            own = i * width + j + 1
-            table[own - 1] = (own, 1, reference, own + 1 if j + 1 < width else 0)
-    index = np.where(index > 0, (index - 1) * width + 1, 0)
-    return table, {i: label for label, i in labels.items()}, index
+    labels: dict[int, tuple[int, str]] = {}
+    table = np.zeros((len(rows), width, 4), np.int64)
+    for j, counter in enumerate(used):
+        values, kind = np.unique(rows[:, j], return_inverse=True)
+        table[:, j, 2] = len(labels) + 1 + kind.ravel()
+        labels |= {len(labels) + 1 + i: (int(value), names[counter]) for i, value in enumerate(values)}
+    own = np.arange(1, len(rows) * width + 1).reshape(len(rows), width)
+    table[..., 0], table[..., 1] = own, 1
+    table[:, :-1, 3] = own[:, 1:]
+    return table.reshape(-1, 4), labels, np.where(index > 0, (index - 1) * width + 1, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from phantomsim.scanners.mr.sequences.gradients import trapezoid
 from phantomsim.scanners.mr.sequences.sequence import NONE
 
 PER_MM = 1e-3  # files have Hz/m
+DEEPEST = 64  # extensions of a block; a chain that bites its tail ends there
 
 
 class Gradients:
@@ -126,25 +128,25 @@ class Gradients:
 
 def rotations(file: PulseqFile) -> np.ndarray:
     """ID of the rotation of each block, 0 for none [block]."""
-    kinds = {kind for kind, name in file.extension_types.items() if name == "ROTATIONS"}
-    rows = {int(r[0]): r for r in file.extensions}
+    kinds = [kind for kind, name in file.extension_types.items() if name == "ROTATIONS"]
     names, index = np.unique(file.blocks[:, 6], return_inverse=True)
     found = np.zeros(len(names), np.int64)
-    for i, name in enumerate(names.tolist() if kinds else []):
-        for _, kind, reference, _ in chain(rows, name):
-            if kind in kinds and reference in file.rotations:
-                found[i] = reference
+    for kind, reference in chains(file, names) if kinds else ():
+        here = np.isin(kind, kinds) & np.isin(reference, list(file.rotations))
+        found = np.where(here, reference, found)
     return found[index.ravel()]
 
 
-def chain(rows: dict[int, np.ndarray], first: int) -> list[list[int]]:
-    """Extensions of a block, in order; a chain that bites its tail ends there."""
-    found, seen = [], set()
-    while first and first in rows and first not in seen:
-        seen.add(first)
-        found.append([int(v) for v in rows[first]])
-        first = found[-1][3]
-    return found
+def chains(file: PulseqFile, names: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Type and reference of the first extension of each chain, of the second, ... 0 where a chain has ended."""
+    table = file.extensions[np.argsort(file.extensions[:, 0])]
+    for _ in range(min(len(table), DEEPEST)):
+        at = np.searchsorted(table[:, 0], names).clip(max=len(table) - 1)
+        row = np.where((table[at, 0] == names)[:, None], table[at], 0)
+        if not row.any():
+            return
+        yield row[:, 1], row[:, 2]
+        names = row[:, 3]
 
 
 def matrix(quaternion: tuple[float, ...]) -> np.ndarray:
