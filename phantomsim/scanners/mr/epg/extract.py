@@ -12,7 +12,7 @@ from phantomsim.scanners.mr.epg.train import Train
 from phantomsim.scanners.mr.sequences import Sequence
 from phantomsim.scanners.mr.trajectory import Trajectory, at_pulses, moments, trajectory
 
-SEEN = 0.02  # of its flip at the centre of its own slice: a pulse that turns less is not seen
+SEEN = 0.1  # of its flip at the middle of its own slice: a pulse that turns less, on the edge of another, is not seen
 
 
 def train_of(
@@ -104,17 +104,17 @@ def _middle(sequence: Sequence, blocks: np.ndarray, gradient: np.ndarray, which:
 
 def _turns(sequence: Sequence, blocks: np.ndarray, off_Hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Flip, phases and linearity of each pulse [P, 4]; which are seen [P]."""
-    key = np.column_stack([sequence.pulse[blocks], np.round(sequence.pulse_Hz[blocks], 6), np.round(off_Hz, 3)])
-    kinds, of = np.unique(key, axis=0, return_inverse=True)
-    turns, own = np.zeros((len(kinds), 4)), np.zeros(len(kinds))
-    for p in np.unique(kinds[:, 0]).astype(int):
-        some, shape = kinds[:, 0] == p, sequence.pulses[p]
-        amplitude = kinds[some, 1]
-        turns[some, :3] = pulses.rotation(shape, amplitude, kinds[some, 2])
+    pulse, amplitude_Hz = sequence.pulse[blocks], sequence.pulse_Hz[blocks]
+    first, of = pulses.kinds(pulse, np.round(amplitude_Hz, 6), np.round(off_Hz, 3))
+    turns, own = np.zeros((len(first), 4)), np.zeros(len(first))
+    for p in np.unique(pulse):
+        some, shape = pulse[first] == p, sequence.pulses[p]
+        amplitude = amplitude_Hz[first[some]]
+        turns[some, :3] = pulses.rotation(shape, amplitude, np.round(off_Hz[first[some]], 3))
         turns[some, 3] = pulses.straight(shape)
         own[some] = pulses.rotation(shape, amplitude, np.zeros_like(amplitude))[:, 0]
     seen = (np.abs(turns[:, 0]) > SEEN * np.abs(own)) & (turns[:, 0] != 0)
-    turns, seen = turns[of.ravel()], seen[of.ravel()]
+    turns, seen = turns[of], seen[of]
     centre = np.array([p.centre_s for p in sequence.pulses])[sequence.pulse[blocks]]
     phase = sequence.pulse_phase_rad[blocks] + 2 * np.pi * sequence.pulse_offset_Hz[blocks] * centre
     turns[:, 1:3] += phase[:, None]
@@ -152,11 +152,10 @@ def _reference(sequence: Sequence, path: Trajectory, own: np.ndarray) -> tuple[n
     for shape in np.unique(path.shape[own]):
         line, t = path.paths[shape], path.times_s[shape]
         readout = sequence.readouts[sequence.readout[sequence.shots[np.argmax(path.shape == shape)]]]
-        mine = np.flatnonzero(path.shape[own] == shape)
+        mine, square = np.flatnonzero(path.shape[own] == shape), (line**2).sum(1)
         for some in np.array_split(mine, -(-len(mine) // 4096)):
-            far = 2 * path.start_per_mm[own[some]] @ line.T + (line**2).sum(1)
+            far = 2 * path.start_per_mm[own[some]] @ line.T + square
             # Two samples beside the centre are equally far but for rounding: the first.
-            slack = 1e-9 * np.ptp(far, axis=1, keepdims=True)
-            sample[some] = np.argmax(far <= far.min(1, keepdims=True) + slack, axis=1)
+            sample[some] = np.argmax(far <= far.min(1, keepdims=True) + 1e-9 * np.ptp(square), axis=1)
         time[mine] = np.stack([t[sample[mine]], t[sample[mine]] - readout.delay_s], -1)
     return sample, time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from phantomsim.errors import ScannerError
+from phantomsim.scanners.mr.epg.pulses import kinds
 
 NOTHING = 0.05  # cycles a voxel below which an interval dephases nothing
 ROUGH = 0.02  # relative slack of a multiple, for what rounding to a raster does to areas
@@ -29,8 +30,8 @@ def multiples(cycles: np.ndarray, needed: np.ndarray) -> tuple[np.ndarray, np.nd
         ScannerError: there is no common quantum.
     """
     kept = np.stack([_steady(axis) for axis in cycles.T], -1)
-    _, of, count = np.unique(np.round(kept / ROUGH), axis=0, return_inverse=True, return_counts=True)
-    of = of.ravel()
+    of = kinds(*np.round(kept / ROUGH).T)[1]
+    count = np.bincount(of)
     centres = np.stack([np.bincount(of, axis) for axis in kept.T], -1) / count[:, None]
     weight = count + 1e6 * np.bincount(of, needed)
     size = np.linalg.norm(centres, axis=1)

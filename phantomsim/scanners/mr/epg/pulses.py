@@ -50,10 +50,10 @@ def gradients(sequence: Sequence, blocks: np.ndarray) -> np.ndarray:
     """Gradient at the centre of each block's pulse [n, 3] Hz/mm."""
     result = np.zeros((len(blocks), 3))
     for axis in range(3):
-        pairs = np.column_stack([sequence.pulse[blocks], sequence.waveform[blocks, axis]])
-        kinds, of = np.unique(pairs, axis=0, return_inverse=True)
-        value = [_value(sequence, *kind) for kind in kinds]
-        result[:, axis] = np.array(value)[of.ravel()] * sequence.gradient_Hz_per_mm[blocks, axis]
+        pulse, waveform = sequence.pulse[blocks], sequence.waveform[blocks, axis]
+        first, of = kinds(pulse, waveform)
+        value = [_value(sequence, pulse[i], waveform[i]) for i in first]
+        result[:, axis] = np.array(value)[of] * sequence.gradient_Hz_per_mm[blocks, axis]
     return result
 
 
@@ -62,6 +62,15 @@ def _value(sequence: Sequence, pulse: int, waveform: int) -> float:
         return 0.0
     shape = sequence.pulses[pulse]
     return float(sequence.waveforms[waveform].at(shape.delay_s + shape.centre_s))
+
+
+def kinds(*columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First row of each kind of rows, and the kind of each row; much faster than `numpy.unique` along an axis."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        values, of = np.unique(column, return_inverse=True)
+        code = np.unique(code * len(values) + of, return_inverse=True)[1]
+    return np.unique(code, return_index=True)[1], code
 
 
 def bandwidth_Hz(pulse: Pulse) -> float:

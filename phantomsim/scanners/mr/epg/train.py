@@ -99,7 +99,8 @@ def run(
     voxels = _voxels(T1_ms, T2_ms, transmit, off_Hz)
     count = voxels[0].shape[0]
     chunk = _room(count, 8) if count <= CHUNK or jax.default_backend() != "cpu" else CHUNK
-    padded = [jnp.pad(v, (0, -count % chunk), mode="edge").reshape(-1, chunk) for v in voxels]
+    xp = np if all(isinstance(v, np.ndarray) for v in voxels) else jnp
+    padded = [xp.pad(v, (0, -count % chunk), mode="edge").reshape(-1, chunk) for v in voxels]
     limit = orders or orders_of(train)
     steps, taps, largest = _steps(train, limit)
     shots = _shots(train, taps)
@@ -107,40 +108,42 @@ def run(
     return found.reshape(-1, found.shape[-1])[:count, : len(train.step)]
 
 
-def _voxels(*values: Any) -> list[Array]:
+def _voxels(*values: Any) -> list[Any]:
     """T1, T2, transmit and off-resonance as float32 [V]."""
-    arrays = [jnp.atleast_1d(jnp.asarray(v, jnp.float32)) for v in values]
+    xp = jnp if any(isinstance(v, jax.Array) for v in values) else np
+    arrays = [xp.atleast_1d(xp.asarray(v, np.float32)) for v in values]
     count = max(a.shape[0] for a in arrays)
-    for name, a, given in zip(("T1_ms", "T2_ms", "transmit", "off_Hz"), arrays, values):
+    for name, a in zip(("T1_ms", "T2_ms", "transmit", "off_Hz"), arrays):
         if a.ndim != 1 or a.shape[0] not in (1, count):
             raise ScannerError(f"epg: {name} has shape {a.shape}; allowed is one number, or one for each of {count}")
-        if name[0] == "T" and not isinstance(given, jax.core.Tracer) and not bool(jnp.all(a > 0)):
-            raise ScannerError(f"epg: {name} must be above 0")
-    return [jnp.broadcast_to(a, (count,)) for a in arrays]
+        if name[0] == "T" and not isinstance(a, jax.core.Tracer) and not bool((a > 0).all()):
+            raise ScannerError(f"epg: {name} has a value that is not above 0")
+    return [xp.broadcast_to(a, (count,)) for a in arrays]
 
 
 class _Steps(NamedTuple):
-    before_ms: Array
-    turn_rad: Array
-    flip_rad: Array
-    linear: Array
-    keep: Array
-    order: Array
-    taps: Array  # [step, tap]: orders that are read after the pulse
+    before_ms: Any
+    turn_rad: Any
+    flip_rad: Any
+    linear: Any
+    keep: Any
+    order: Any
+    taps: Any  # [step, tap]: orders that are read after the pulse
 
 
 class _Shots(NamedTuple):
-    step: Array
-    tap: Array
-    after_ms: Array
-    phase_rad: Array
-    dephasing_s: Array
+    step: Any
+    tap: Any
+    after_ms: Any
+    phase_rad: Any
+    dephasing_s: Any
 
 
 def _steps(train: Train, limit: int) -> tuple[_Steps, np.ndarray, int]:
     """Steps padded to a length that many trains share, [block, LENGTH]; the tap of each shot; the largest shift."""
-    out, into = jnp.asarray(train.phase_out_rad), jnp.asarray(train.phase_in_rad)
-    turn = jnp.concatenate([jnp.zeros(1), out[:-1]]) - into
+    xp = _arrays(train)
+    out, into = xp.asarray(train.phase_out_rad), xp.asarray(train.phase_in_rad)
+    turn = xp.concatenate([xp.zeros(1), out[:-1]]) - into
     lost = np.asarray(train.spoiled) | (np.abs(train.order) > limit)
     order = np.where(lost, 0, train.order).astype(np.int32)
     taps, of = _taps(train)
@@ -148,15 +151,22 @@ def _steps(train: Train, limit: int) -> tuple[_Steps, np.ndarray, int]:
     length = _room(count, 1) if count <= LENGTH else LENGTH
     blocks = _room(-(-count // length), 1)
 
-    def fit(a: Any) -> Array:
-        a = jnp.asarray(a)
-        padded = jnp.pad(a, [(0, length * blocks - count)] + [(0, 0)] * (a.ndim - 1))
-        return padded.reshape(blocks, length, *a.shape[1:])
+    def fit(row: Any, kind: Any = np.float32) -> Any:
+        row = xp.asarray(row, kind)
+        padded = xp.pad(row, [(0, length * blocks - count)] + [(0, 0)] * (row.ndim - 1))
+        return padded.reshape(blocks, length, *row.shape[1:])
 
-    rows = (jnp.asarray(train.before_s) * 1000, turn, train.flip_rad, train.linear, ~lost)
-    before, turn, flip, linear, keep = (fit(jnp.asarray(row, jnp.float32)) for row in rows)
+    before = xp.asarray(train.before_s) * 1000
+    rows = [fit(row) for row in (before, turn, train.flip_rad, train.linear, ~lost)]
     largest = int(2 ** np.ceil(np.log2(max(np.abs(order).max(initial=0), 1))))
-    return _Steps(before, turn, flip, linear, keep, fit(order), fit(taps)), of, min(largest, limit)
+    return _Steps(*rows, fit(order, np.int32), fit(taps, np.int32)), of, min(largest, limit)
+
+
+def _arrays(train: Train) -> Any:
+    """NumPy, which compiles nothing, unless JAX traces a number of the train."""
+    traced = (train.before_s, train.flip_rad, train.linear, train.phase_in_rad, train.phase_out_rad)
+    more = (train.after_s, train.receiver_rad, train.dephasing_s)
+    return jnp if any(isinstance(value, jax.Array) for value in traced + more) else np
 
 
 def _taps(train: Train) -> tuple[np.ndarray, np.ndarray]:
@@ -170,12 +180,12 @@ def _taps(train: Train) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shots(train: Train, tap: np.ndarray) -> _Shots:
-    out = jnp.asarray(train.phase_out_rad)[train.step]
-    phase = jnp.asarray(out - jnp.asarray(train.receiver_rad), jnp.float32)
-    rows = (train.step, tap, jnp.asarray(train.after_s) * 1000, phase, train.dephasing_s)
-    count = len(train.step)
-    types = (jnp.int32, jnp.int32, jnp.float32, jnp.float32, jnp.float32)
-    return _Shots(*(jnp.pad(jnp.asarray(r, t), (0, _room(count, 1) - count)) for r, t in zip(rows, types)))
+    xp = _arrays(train)
+    phase = xp.asarray(train.phase_out_rad)[train.step] - xp.asarray(train.receiver_rad)
+    more = _room(len(train.step), 1) - len(train.step)
+    rows = (xp.asarray(train.after_s) * 1000, phase, train.dephasing_s)
+    after, phase, dephasing = (xp.pad(xp.asarray(row, np.float32), (0, more)) for row in rows)
+    return _Shots(np.pad(train.step, (0, more)), np.pad(tap, (0, more)).astype(np.int32), after, phase, dephasing)
 
 
 def _room(count: int, least: int) -> int:
@@ -185,7 +195,7 @@ def _room(count: int, least: int) -> int:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _run(orders: int, largest: int, steps: _Steps, shots: _Shots, voxels: list[Array]) -> Array:
+def _run(orders: int, largest: int, steps: _Steps, shots: _Shots, voxels: list[Any]) -> Array:
     return jax.lax.map(partial(_chunk, orders, largest, steps, shots), tuple(voxels))
 
 
