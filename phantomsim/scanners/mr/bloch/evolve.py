@@ -57,7 +57,8 @@ def actions(plan: Plan, chunk: Chunk, strength: jax.Array) -> Action:
     decay = [[half * half * (float(i == j) + Q[i][j] + second[i][j]) for j in range(3)] for i in range(3)]
     grown = [chunk.R1_per_s * q for q in e.q]
     grown = [half * (g + sum(Q[i][k] * grown[k] for k in range(3)) / 2) for i, g in enumerate(grown)]
-    U = _matrix(e)
+    # Without the barrier all twelve results would compute these again.
+    U, decay, grown = jax.lax.optimization_barrier((_matrix(e), decay, grown))
     rows = [State(*(sum(row[k] * decay[k][j] for k in range(3)) for j in range(3))) for row in U]
     return Action(*rows, State(*(sum(row[k] * grown[k] for k in range(3)) for row in U)))
 

@@ -104,11 +104,13 @@ def plan(sequence: Sequence, pulses: Played | None = None, reach: np.ndarray = F
     late = np.flatnonzero(rows[:, 3] < -SAME)
     if len(late):
         raise ScannerError(f"the pulse of block {p.block[late[0]]} starts before the pulse ahead of it has ended")
+    rows[:1] = rows[1:2] if len(rows) > 1 else rows[:1]  # whatever comes before the first pulse, all is in equilibrium
     kinds, interval = merged(rows)
-    pairs, pair = np.unique(np.column_stack([p.kind, interval]), axis=0, return_inverse=True)
+    table, place = pulse_table(sequence, p.first, reach)
+    pairs, pair = np.unique(np.column_stack([place[p.kind], interval]), axis=0, return_inverse=True)
     left = moments(sequence)[-1] - before[-1]
     return Plan(
-        pulse_table(sequence, p.first, reach),
+        table,
         pair.ravel().astype(np.int32),
         sequence.pulse_phase_rad[p.block].astype(np.float32),
         pairs[:, 0].astype(np.int32),

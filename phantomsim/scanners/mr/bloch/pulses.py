@@ -27,27 +27,25 @@ MOST_TURNS = 1.0  # of one sample; those of more are cut up
 FAR = np.array([300.0, 300.0, 300.0, 2000.0, 2.0])  # reach of spins of which nothing is known: mm, Hz and B1+
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["rows", "where", "duration_s", "after_turns"], meta_fields=[])
+@partial(jax.tree_util.register_dataclass, data_fields=["rows", "duration_s", "after_turns"], meta_fields=[])
 @dataclass(frozen=True)
 class PulseTable:
-    """K kinds of pulses; those of equally many samples stand together.
+    """K kinds of pulses, by their number of samples.
 
     Attributes:
         rows: B1 (re, im) [turns], gradient (x, y, z) [1/mm], time [s], offset [turns] over one sample, and the weight
             of its end in integrals over time [s]; float32 [kinds of one length, sample, 8] for each length.
-        where: each kind's place among all these, int32 [K].
         duration_s: float32 [K].
         after_turns: by which the pulse's own offset turns the frame until its end, float32 [K].
     """
 
     rows: tuple[Array, ...]
-    where: Array
     duration_s: Array
     after_turns: Array
 
 
-def pulse_table(sequence: Sequence, blocks: np.ndarray, reach: np.ndarray = FAR) -> PulseTable:
-    """The table of the pulses of some blocks, float64 inside.
+def pulse_table(sequence: Sequence, blocks: np.ndarray, reach: np.ndarray = FAR) -> tuple[PulseTable, np.ndarray]:
+    """The table of the pulses of some blocks, float64 inside, and each one's place in it, int32 [K].
 
     Args:
         reach: largest |x|, |y|, |z| [mm], |f| [Hz] and B1+ over the nominal one of all spins [5].
@@ -55,18 +53,14 @@ def pulse_table(sequence: Sequence, blocks: np.ndarray, reach: np.ndarray = FAR)
         ScannerError: a pulse has no samples.
     """
     each = [cut(pulse_rows(sequence, b), reach) for b in blocks]
-    lengths = sorted({len(r) for r in each})
-    classes = [[i for i, r in enumerate(each) if len(r) == length] for length in lengths]
-    where = np.zeros(len(blocks), np.int32)
-    where[[i for c in classes for i in c]] = np.arange(len(blocks))
-    duration = np.array([sequence.pulses[sequence.pulse[b]].duration_s for b in blocks])
-    after = sequence.pulse_offset_Hz[blocks] * duration
-    return PulseTable(
-        tuple(np.array([each[i] for i in c], np.float32) for c in classes),
-        where,
-        duration.astype(np.float32),
-        (after - np.round(after)).astype(np.float32),
-    )
+    lengths = np.array([len(r) for r in each], int)
+    order = np.argsort(lengths, kind="stable")
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order))
+    duration = np.array([sequence.pulses[sequence.pulse[b]].duration_s for b in blocks[order]])
+    after = sequence.pulse_offset_Hz[blocks[order]] * duration
+    rows = tuple(np.array([each[i] for i in order if lengths[i] == n], np.float32) for n in np.unique(lengths))
+    return PulseTable(rows, duration.astype(np.float32), (after - np.round(after)).astype(np.float32)), place
 
 
 def pulse_rows(sequence: Sequence, block: int) -> np.ndarray:
@@ -148,7 +142,7 @@ def effects(table: PulseTable, coordinates: jax.Array, strength: jax.Array) -> E
     if not table.rows:
         return one(jnp.zeros((1, COLUMNS)))
     found = [jax.lax.map(one, jnp.asarray(rows)) for rows in table.rows]
-    every = jax.tree.map(lambda *parts: jnp.concatenate(parts)[table.where], *found)
+    every = found[0] if len(found) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
     c, s = cis(wrap(table.after_turns / 2)[:, None])  # Rz(2 w) maps a to a exp(-i w) and b to b exp(+i w)
     (ar, ai), (br, bi) = every.a, every.b
     return Effect((ar * c + ai * s, ai * c - ar * s), (br * c - bi * s, bi * c + br * s), every.q, every.Q)
@@ -160,11 +154,13 @@ def _step(e: Effect, row: jax.Array, coordinates: jax.Array, strength: jax.Array
     x, y = row[0] * strength, row[1] * strength
     z = row[2] * coordinates[0] + row[3] * coordinates[1] + row[4] * coordinates[2] + row[5] * coordinates[3] + row[6]
     c, s = half_turn(x * x + y * y + z * z)
-    x, y, z = x * s, y * s, z * s
+    # Barriers keep the compiler from computing again for each of the many results what they have in common.
+    c, x, y, z = jax.lax.optimization_barrier((c, x * s, y * s, z * s))
     # a' = c - i z, b' = y - i x; the product's a = a' a - conj(b') b, b = b' a + conj(a') b
     a = c * ar + z * ai - (y * br - x * bi), c * ai - z * ar - (y * bi + x * br)
     b = y * ar + x * ai + c * br - z * bi, y * ai - x * ar + c * bi + z * br
-    u = third_row(a, b)
+    a, b = jax.lax.optimization_barrier((a, b))
+    u = jax.lax.optimization_barrier(third_row(a, b))
     wx, wy, wz = (row[7] * v for v in u)
     squares = (wx * u[0], wy * u[1], wz * u[2], wx * u[1], wx * u[2], wy * u[2])
     return Effect(
