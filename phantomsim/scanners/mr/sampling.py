@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
+from phantomsim.scanners.mr import patterns
 from phantomsim.scanners.mr.spec import MRProtocol
 
 # Slice selection, spoilers and ramps around one excitation beside its echo time and readout; the order of what
@@ -29,9 +31,7 @@ def measured(protocol: MRProtocol) -> np.ndarray:
     """
     count = protocol.phase_lines
     if protocol.sampling == "variable-density" and protocol.acceleration > 1:
-        from phantomsim.scanners.mr import patterns
-
-        lines = _indices(patterns.variable_density(count, protocol.acceleration, protocol.calibration_lines, SEED))
+        lines = patterns.variable_density(count, protocol.acceleration, protocol.calibration_lines, SEED)
     else:
         lines = np.union1d(lattice(protocol), _central(count, protocol.calibration_lines))
     return lines[lines >= first_line(protocol)]
@@ -46,11 +46,7 @@ def measured_pairs(protocol: MRProtocol) -> np.ndarray:
     factor = protocol.acceleration * protocol.acceleration_z
     taken = np.zeros((nz, ny), bool)
     if protocol.sampling == "variable-density" and factor > 1:
-        from phantomsim.scanners.mr import patterns
-
-        central = protocol.calibration_lines
-        found = np.asarray(patterns.poisson_disc((ny, nz), factor, (central, min(central, nz)), SEED))
-        taken = found.T if found.dtype == bool else _mask(found, taken)
+        taken = _scattered((ny, nz), factor, protocol.calibration_lines).T.copy()
     else:
         taken[np.ix_(_every(nz, protocol.acceleration_z), lattice(protocol))] = True
         taken[np.ix_(_central(nz, protocol.calibration_lines), _central(ny, protocol.calibration_lines))] = True
@@ -75,15 +71,9 @@ def _central(count: int, wanted: int) -> np.ndarray:
     return np.arange(first, first + wanted)
 
 
-def _indices(found: np.typing.ArrayLike) -> np.ndarray:
-    found = np.asarray(found)
-    return np.flatnonzero(found) if found.dtype == bool else np.sort(found)
-
-
-def _mask(pairs: np.ndarray, like: np.ndarray) -> np.ndarray:
-    taken = np.zeros_like(like)
-    taken[pairs[:, 1], pairs[:, 0]] = True
-    return taken
+@lru_cache(maxsize=8)
+def _scattered(shape: tuple[int, int], factor: int, calibration: int) -> np.ndarray:
+    return patterns.poisson_disc(shape, factor, calibration, SEED)
 
 
 def slices_per_TR(protocol: MRProtocol) -> int:

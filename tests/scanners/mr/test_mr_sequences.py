@@ -431,6 +431,19 @@ def test_calibration_is_measured_in_both_directions_of_a_slab():
     assert (0, 1) not in pairs
 
 
+@pytest.mark.parametrize("sequence", ["spoiled-gre", "turbo-spin-echo"])
+def test_variable_density_measures_its_share_and_the_centre(sequence):
+    p = small_protocol(sequence=sequence, sampling="variable-density", acceleration=4, calibration_lines=6)
+    lines = build(p, small_scanner()).counter("line")
+    assert len(sampling.measured(p)) == 16
+    assert set(range(29, 35)) <= set(lines.tolist())
+    slab = p.model_copy(update={"encoding": "3d", "slices": 16})
+    pairs = sampling.measured_pairs(slab)
+    assert len(pairs) == pytest.approx(64 * 16 / 4, abs=1)
+    s = build(slab, small_scanner())
+    assert set(zip(s.counter("line")[s.shots], s.counter("partition")[s.shots])) == set(map(tuple, pairs))
+
+
 def test_large_scans_are_built_within_a_second():
     mr = small_scanner()
     slow = small_protocol(matrix=(256, 192), slices=11, TR_ms=573.0, TE_ms=16.0, bandwidth_Hz=51200.0)

@@ -48,14 +48,14 @@ class Builder:
             when: where False the block keeps its duration and has no events.
             counters: of the readout, see `Sequence`. The readout of "dummy" blocks is left out.
         """
-        row: dict[str, Any] = {
-            "duration_s": duration_s, "pulse_Hz": pulse_Hz, "pulse_phase_rad": pulse_phase_rad,
-            "pulse_offset_Hz": pulse_offset_Hz, "readout_phase_rad": readout_phase_rad,
-            "readout_offset_Hz": readout_offset_Hz,
-        }  # fmt: skip
-        read = np.asarray(when) & (np.asarray(counters.get("dummy", 0)) == 0)
+        read = np.asarray(when) & (np.asarray(counters.get("dummy", 0)) == 0) & (readout is not None)
+        row: dict[str, Any] = {"duration_s": duration_s}
         row["pulse"] = np.where(when, self._index("pulse", pulse), NONE)
         row["readout"] = np.where(read, self._index("readout", readout), NONE)
+        pulsed = {"pulse_Hz": pulse_Hz, "pulse_phase_rad": pulse_phase_rad, "pulse_offset_Hz": pulse_offset_Hz}
+        row |= {name: np.where(when, value, 0.0) for name, value in pulsed.items()}
+        received = {"readout_phase_rad": readout_phase_rad, "readout_offset_Hz": readout_offset_Hz}
+        row |= {name: np.where(read, value, 0.0) for name, value in received.items()}
         for axis, g in enumerate(gradients):
             row[f"waveform {axis}"] = np.where(when, self._index("waveform", g[0] if g else None), NONE)
             row[f"gradient {axis}"] = np.where(when, g[1] if g else 0.0, 0.0)
