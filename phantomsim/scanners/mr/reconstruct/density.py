@@ -33,23 +33,26 @@ def pipe_menon(plan: Plan, iterations: int = 30) -> Array:
 
     weights, _ = jax.lax.scan(step, jnp.ones(plan.count, jnp.float32), length=iterations)
     weights = jnp.maximum(weights, 0)
-    # A pixel in the middle has data of 1 everywhere; what comes back of it is 1 in the least squares.
-    back = jnp.real(plan.to_points(plan.to_image(weights.astype(jnp.complex64))))
-    return weights * jnp.sum(weights * back) / jnp.sum(weights * back**2)
+    # A pixel in the middle has data of 1 everywhere, and so it should come back; edges of k-space, where weights make
+    # up for what lies beyond, do not count.
+    return weights / jnp.median(jnp.real(plan.to_points(plan.to_image(weights.astype(jnp.complex64)))))
 
 
 def radial(spokes: int, samples: int, spacing: float) -> np.ndarray:
-    """Area of k-space about each sample of full spokes at equal angles over half a turn.
+    """What each sample of full spokes counts for, at equal angles over half a turn.
+
+    Rings' areas, but for the middle: the trapezoid's rule for |k| f errs by f(0) dk^2 / 12 on either side
+    (Euler-Maclaurin), so that the middle counts for two thirds of its disc. With its area an object a third of the
+    field wide would be 2 % too bright.
 
     Args:
         spokes, samples: counts; samples are (j - samples // 2) x spacing along a spoke.
         spacing: cycles per pixel.
     Returns:
-        float32 [spoke, sample] (cycles per pixel)^2: sectors of rings, which tile the disc.
+        float32 [spoke, sample] (cycles per pixel)^2.
     """
     r = np.abs(np.arange(samples) - samples // 2) * spacing
-    inner, outer = r - spacing / 2, r + spacing / 2
-    area = (outer**2 - np.sign(inner) * inner**2) * np.pi / spokes / 2
+    area = np.where(r > 0, r, spacing / 6) * spacing * np.pi / spokes
     return np.broadcast_to(area, (spokes, samples)).astype(np.float32)
 
 
