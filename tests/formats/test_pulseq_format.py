@@ -192,3 +192,20 @@ def test_offsets_in_ppm_are_not_lost_in_the_older_version(tmp_path):
 
 def test_line_endings_of_windows_are_read():
     assert len(parse(SMALL.format(**V15).replace("\n", "\r\n")).blocks) == 2
+
+
+@given(st.data())
+@settings(max_examples=300, deadline=None)
+def test_damaged_files_raise_errors_that_a_user_can_act_on(data):
+    text = SMALL.format(**data.draw(st.sampled_from([V14, V15])))
+    for _ in range(3):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text = (
+            text[:at]
+            + data.draw(st.sampled_from(["", "9", "-", ".", " ", "\n", "e9", "#", "nan", "["]))
+            + text[at + 1 :]
+        )
+    try:
+        pulseq.parse(text.encode())
+    except FormatError as e:
+        assert str(e).startswith("sequence:")

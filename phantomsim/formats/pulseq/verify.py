@@ -7,7 +7,7 @@ import numpy as np
 from phantomsim.errors import FormatError
 from phantomsim.formats.pulseq.tables import BLOCK, PulseqFile
 
-MAX_SAMPLES = 2**24  # of one ADC event
+MAX_SAMPLES = 2**24  # of one ADC event, and steps of the raster of one shape
 
 
 def verify(file: PulseqFile, name: str) -> None:
@@ -52,5 +52,7 @@ def _shapes(file: PulseqFile, name: str) -> None:
             steps = np.diff(file.shapes[int(time)], prepend=0.0) if time > 0 else np.zeros(1)
             if steps.min() < 0:
                 raise FormatError(f"{name}: the times of {what} event {int(row[0])} do not ascend")
+            if time > 0 and file.shapes[int(time)][-1] > MAX_SAMPLES:
+                raise FormatError(f"{name}: {what} event {int(row[0])} lasts more than {MAX_SAMPLES} steps")
             if time < -1 or (time == -1 and what == "gradient" and lengths.pop() % 2 == 0):
                 raise FormatError(f"{name}: the time shape of {what} event {int(row[0])} is wrong")
