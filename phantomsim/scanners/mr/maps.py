@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.scanners.mr import coils, encode, noise, reconstruct
-from phantomsim.scanners.mr.spec import Load, LoopArray, MRProtocol
+from phantomsim.scanners.mr.spec import Coils, Load, MRProtocol
 
 
 class Voxels(NamedTuple):
@@ -47,7 +47,7 @@ class Unfolding(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def sensitivities(array: LoopArray, voxels: Voxels) -> np.ndarray:
+def sensitivities(array: Coils, voxels: Voxels) -> np.ndarray:
     """Sensitivities at the voxels' centres, complex64 [slice, coil, phase, readout] uT/A; not to be written to.
 
     They are taken as known, as from a noise-free reference scan.
@@ -63,7 +63,7 @@ def sensitivities(array: LoopArray, voxels: Voxels) -> np.ndarray:
     return maps
 
 
-def shape_of_noise(array: LoopArray, load: Load, field_T: float) -> np.ndarray:
+def shape_of_noise(array: Coils, load: Load, field_T: float) -> np.ndarray:
     """Noise covariance of the coils with a mean variance of 1, float64 [coil, coil]."""
     resistance = noise.resistance_ohm(array, load, field_T)
     return resistance * (len(resistance) / np.trace(resistance))
@@ -71,7 +71,7 @@ def shape_of_noise(array: LoopArray, load: Load, field_T: float) -> np.ndarray:
 
 @lru_cache(maxsize=8)
 def unfolding(
-    array: LoopArray, load: Load, field_T: float, voxels: Voxels, acceleration: int, regularisation: float
+    array: Coils, load: Load, field_T: float, voxels: Voxels, acceleration: int, regularisation: float
 ) -> Unfolding:
     """SENSE of one array, image, acceleration and regularisation."""
     weights, g, variance = reconstruct.unfolding(

@@ -49,6 +49,10 @@ class Trajectory:
         """k of some shots, or of all, float64 [n, sample, 3] 1/mm."""
         return self.start_per_mm[shots][:, None] + np.stack(self.paths)[self.shape[shots]]
 
+    def first_per_mm(self, shots: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """k of each shot's first sample, float64 [n, 3] 1/mm."""
+        return self.start_per_mm[shots] + np.stack([path[0] for path in self.paths])[self.shape[shots]]
+
     def off_resonance_s(self, shots: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Time for which off-resonance has acted, signed [n, sample] s."""
         return self.dephasing_s[shots][:, None] + np.stack(self.times_s)[self.shape[shots]]

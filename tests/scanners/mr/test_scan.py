@@ -100,17 +100,18 @@ def test_calibration_lines_do_not_change_the_unfolded_image():
     np.testing.assert_allclose(plain, more, atol=1e-5)
 
 
-def test_scan_time_is_TR_times_lines_times_averages_times_groups():
-    p = small_protocol(TR_ms=500.0, TE_ms=5.0, averages=3, acceleration=2, slices=12)
-    assert small_scanner().build(p).dose() == {"scan_time_s": pytest.approx(0.5 * 32 * 3)}
-    short = small_protocol(TR_ms=20.0, TE_ms=5.0, slices=12)  # one slice at a time
-    assert small_scanner().build(short).dose()["scan_time_s"] == pytest.approx(0.02 * 64 * 12)
+def test_scan_time_is_TR_times_lines_and_dummies_times_averages_times_groups():
+    p = small_protocol(TR_ms=500.0, TE_ms=5.0, averages=3, acceleration=2, slices=12, dummies=4)
+    assert small_scanner().build(p).dose() == {"scan_time_s": pytest.approx(0.5 * (32 + 4) * 3)}
+    short = small_protocol(TR_ms=20.0, TE_ms=5.0, slices=12, dummies=0)  # two slices at a time
+    assert small_scanner().build(short).dose()["scan_time_s"] == pytest.approx(0.02 * 64 * 6)
 
 
 @pytest.mark.parametrize(
     ("change", "same_kspace", "same_image"),
     [
-        ({"averages": 4, "bandwidth_Hz": 5e4}, True, True),
+        ({"averages": 4}, True, True),
+        ({"bandwidth_Hz": 5e4}, False, False),
         ({"acceleration": 2}, True, False),
         ({"calibration_lines": 8}, True, False),
         ({"TE_ms": 6.0}, False, False),

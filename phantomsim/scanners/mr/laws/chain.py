@@ -10,8 +10,12 @@ import numpy as np
 
 from phantomsim.grid import Grid
 from phantomsim.laws import Law
-from phantomsim.scanners.mr import coils, encode, noise, reconstruct, sequence
+from phantomsim.scanners.mr import coils, noise, reconstruct, sequence
 from phantomsim.scanners.mr.scan import Scan
+from phantomsim.scanners.mr.signal.axes import axis, transform
+from phantomsim.scanners.mr.signal.layers import Layers
+from phantomsim.scanners.mr.signal.planes import Surroundings, seen
+from phantomsim.scanners.mr.signal.slab import slab
 from phantomsim.scanners.mr.spec import Load, LoopArray, MRProtocol, MRReconstruction, MRScanner
 
 PLAIN = MRReconstruction()
@@ -29,7 +33,7 @@ def small_protocol(**changes: object) -> MRProtocol:
     """A 64 x 64 spoiled gradient echo of two slices, for laws and tests."""
     base = {
         "sequence": "spoiled-gre", "TR_ms": 500.0, "TE_ms": 5.0, "flip_deg": 30.0, "bandwidth_Hz": 20000.0,
-        "fov_mm": (192.0, 192.0), "matrix": (64, 64), "slices": 2, "slice_mm": 5.0,
+        "fov_mm": (192.0, 192.0), "matrix": (64, 64), "slices": 2, "slice_mm": 5.0, "slice_profile": "box",
     }  # fmt: skip
     return MRProtocol.model_validate(base | changes)
 
@@ -88,16 +92,23 @@ def _coils() -> list[Law]:
     ]
 
 
-def uniform_kspace(magnetisation: np.ndarray, grid: Grid, k: np.ndarray, slab_mm: float) -> np.ndarray:
-    """K-space [k_y, k_x] of one slice under a uniform unit sensitivity, slice centred on the grid."""
+def uniform_kspace(
+    magnetisation: np.ndarray, grid: Grid, indices: np.ndarray, field_mm: float, slab_mm: float
+) -> np.ndarray:
+    """K-space [k_y, k_x] at indices / field of one slice under a uniform unit sensitivity, slice centred on the grid."""
     z, y, x = grid.axes_mm()
-    p = small_protocol(slices=1, slice_mm=slab_mm)
-    rows = encode.slab(p, z, grid.spacing_mm[0])
-    table = np.ones((1, 65, 65, 65), np.complex64)
-    nodes = tuple(coils.interpolation(axis) for axis in (z, y, x))
-    matrices = [encode.fourier(k, r, d).astype(np.complex64) for r, d in zip((y, x), grid.spacing_mm[1:])]
-    found = encode.encode(jnp.asarray(magnetisation), rows.start, rows.taken_mm, table, nodes, *matrices)
-    return np.asarray(found)[0]
+    cut = slab(np.zeros(1), np.zeros(1), slab_mm, z, grid.spacing_mm[0])
+    nodes = (*(jnp.asarray(coils.interpolation(r)) for r in (z, y, x)),)
+    none = jnp.zeros((1, 1, 1))
+    around = Surroundings(none, none, none, nodes, jnp.ones((1, *[len(coils.node_axis_mm())] * 3), jnp.complex64))
+    empty = jnp.zeros((0, *grid.shape), jnp.float32)
+    label = jnp.zeros(grid.shape, jnp.uint8)
+    whole = Layers(label, jnp.asarray(magnetisation), jnp.zeros(0, jnp.int32), empty)
+    table = cut.weight[0][:, None, None, :, None].astype(np.complex64)
+    image = seen(whole, around, table, cut.start[0])[0]
+    for dimension, (centres, width) in enumerate(zip((y, x), grid.spacing_mm[1:]), 1):
+        image = transform(image, axis(indices, field_mm, centres, width), dimension)
+    return np.asarray(image)[0]
 
 
 def ellipsoid(grid: Grid, semi_mm: tuple[float, float, float], sub: int = 4) -> np.ndarray:
@@ -110,7 +121,8 @@ def ellipsoid(grid: Grid, semi_mm: tuple[float, float, float], sub: int = 4) -> 
 
 
 def _encoding() -> list[Law]:
-    k = encode.k_per_mm(48, 200.0)
+    index = np.arange(48) - 24
+    k = index / 200.0
     box = np.zeros((12, 40, 50), np.float32)
     box[2:9, 10:22, 5:33] = 1.0
     grid = Grid.centred(box.shape, (3.0, 2.5, 2.0))
@@ -118,12 +130,12 @@ def _encoding() -> list[Law]:
     lines = [n * np.sinc(n * k) * np.exp(-2j * np.pi * k * c) for n, c in ((30.0, y), (56.0, x))]
     # The slice of 11 mm about the grid's middle lies within the box's -12 to 9 mm, and cuts voxels.
     closed = 11.0 * np.outer(*lines)
-    error = np.abs(uniform_kspace(box, grid, k, 11.0) - closed).max() / np.abs(closed).max()
+    error = np.abs(uniform_kspace(box, grid, index, 200.0, 11.0) - closed).max() / np.abs(closed).max()
     semi, fine = (20.0, 45.0, 30.0), Grid.centred((24, 96, 64), (2.0, 1.0, 1.0))
     q = 2 * np.pi * np.hypot(semi[1] * k[:, None], semi[2] * k)
     bessel = np.where(q > 1e-3, 3 * (np.sin(q) - q * np.cos(q)) / np.maximum(q, 1e-3) ** 3, 1 - q**2 / 10)
     whole = 4 / 3 * np.pi * np.prod(semi)
-    seen = uniform_kspace(ellipsoid(fine, semi), fine, k, 48.0)
+    seen = uniform_kspace(ellipsoid(fine, semi), fine, index, 200.0, 48.0)
     return [
         Law("k-space of a box, largest error over k = 0", "product of sincs", 0.0, float(error), 1e-5),
         Law(
@@ -138,11 +150,12 @@ def _encoding() -> list[Law]:
 
 def _gibbs() -> list[Law]:
     """An edge far from others; the image of 256 samples, interpolated 16 times by zero filling."""
-    k = encode.k_per_mm(256, 256.0)
+    index = np.arange(256) - 128
+    k = index / 256.0
     line = np.zeros((1, 1, 256), np.float32)
     line[..., 64:192] = 1.0
     grid = Grid.centred(line.shape, (1.0, 1.0, 1.0))
-    half = uniform_kspace(line, grid, k, 1.0)[128]
+    half = uniform_kspace(line, grid, index, 256.0, 1.0)[128]
     at = np.linspace(-10.0, 10.0, 2001) - 64.0
     profile = np.real(np.exp(2j * np.pi * np.outer(at, k)) @ half) / 256.0
     return [

@@ -1,0 +1,105 @@
+"""K-space of a phantom under a sequence: what trials run.
+
+Contrast comes from phase graphs, one for each tissue and flip angle, not for each voxel. Sequence, tissues and
+frequencies are brought into few modes (`modes`), each a volume that is looked up voxel by voxel (`layers`), seen by
+the coils (`planes`) and transformed: by FFT where the lattice of voxels fits that of the samples, by matrix where
+it does not, by NUFFT where samples lie on no lattice. The Fourier integral of the voxels' boxes is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.grid import Grid
+from phantomsim.scanners.mr.signal.axes import Axis, axis, decimate
+from phantomsim.scanners.mr.signal.layers import Layers
+from phantomsim.scanners.mr.signal.modes import Modes
+from phantomsim.scanners.mr.signal.planes import Surroundings, lattice, seen
+from phantomsim.scanners.mr.signal.shots import Shots
+from phantomsim.scanners.mr.signal.slab import Slab
+from phantomsim.scanners.mr.spec.protocol import MRProtocol
+
+Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Object:
+    """A phantom in the scanner.
+
+    Attributes:
+        layers: its voxels.
+        around: the fields that they meet.
+        axes_mm: centres of voxels from the isocentre, along z, y, x.
+        spacing_mm: of voxels along z, y, x.
+        flips: tabulated transmit fields [node].
+    """
+
+    layers: Layers
+    around: Surroundings
+    axes_mm: Axes
+    spacing_mm: tuple[float, float, float]
+    flips: int = 1
+
+
+def row_tables(slab: Slab, profile: np.ndarray, modes: Modes, flips: int) -> np.ndarray:
+    """Tables of every row of every slice, complex64 [slice, row, transmit, tissue, frequency, R]."""
+    q, nodes = profile.shape
+    weights = np.einsum("srz,qzb->srbq", slab.weight, profile.reshape(q, nodes // flips, flips), optimize=True)
+    return np.einsum("srbq,tqfk->srbtfk", weights, modes.table, optimize=True).astype(np.complex64)
+
+
+def axes_of(protocol: MRProtocol, subject: Object) -> tuple[Axis, Axis]:
+    """Transforms along y and x onto the protocol's lattice, the readout oversampled, object about the slab's middle."""
+    found = []
+    for i, name in ((1, "y"), (2, "x")):
+        count, field = protocol.matrix[i - 1], protocol.fov_mm[i - 1]
+        if name != protocol.phase_axis:
+            count, field = count * protocol.readout_oversampling, field * protocol.readout_oversampling
+        centres = subject.axes_mm[i] - protocol.offset_mm[2 - i]
+        found.append(axis(np.arange(count) - count // 2, field, centres, subject.spacing_mm[i]))
+    return found[0], found[1]
+
+
+def slices(
+    subject: Object, protocol: MRProtocol, shots: Shots, modes: Modes, profile: np.ndarray, slab: Slab, scale: float
+) -> jax.Array:
+    """K-space of a 2D Cartesian scan, complex64 [coil, shot, sample] at the image's samples, in ascending k."""
+    tables = row_tables(slab, profile, modes, subject.flips)
+    y, x = axes_of(protocol, subject)
+    basis = jnp.asarray(ordered(modes, shots) * scale)
+    found, places = [], []
+    for number in range(protocol.slices):
+        mine = np.flatnonzero(shots.slice == number)
+        images = seen(subject.layers, subject.around, tables[number], slab.start[number])
+        line, kind = shots.line[mine], modes.of_shot[mine]
+        part = lattice(images, y, x, line, kind, basis, protocol.phase_axis, (y.length, x.length))
+        found.append(decimate(part, protocol.samples, protocol.readout_oversampling))
+        places.append(mine)
+    back = np.argsort(np.concatenate(places))
+    return jnp.concatenate(found, axis=1)[:, back]
+
+
+def ordered(modes: Modes, shots: Shots) -> np.ndarray:
+    """The basis with its samples in ascending k, complex64 [kind, sample, R]."""
+    if shots.order is None:
+        return modes.basis
+    path = np.zeros(len(modes.basis), int)
+    path[modes.of_shot] = shots.path
+    return np.take_along_axis(modes.basis, shots.order[path][..., None], axis=1)
+
+
+def middles_mm(protocol: MRProtocol) -> np.ndarray:
+    """Middles of the slices from the isocentre along z [slice] mm."""
+    n = np.arange(protocol.slices) - (protocol.slices - 1) / 2
+    return n * (protocol.slice_mm + protocol.gap_mm) + protocol.offset_mm[2]
+
+
+def axes_from_isocentre(grid: Grid, isocentre_mm: tuple[float, float, float]) -> Axes:
+    """Centres of a grid's voxels from the isocentre, along z, y, x [mm]."""
+    at = grid.local(isocentre_mm)[::-1]
+    z, y, x = (centres - float(a) for centres, a in zip(grid.axes_mm(), at))
+    return z, y, x

@@ -1,0 +1,115 @@
+"""Slices: mode volumes of their rows, seen by the coils, summed along z, and transformed."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from phantomsim.scanners.mr.signal.axes import Axis, transform
+from phantomsim.scanners.mr.signal.layers import Layers, magnetise
+
+Array = jax.Array
+
+
+class Surroundings(NamedTuple):
+    """What voxels meet in the scanner; a pytree.
+
+    Attributes:
+        frequency: place among the tabulated frequencies, in steps, float32 [z, y, x] or [1, 1, 1].
+        turns: of the carrier, off-resonance x carrier time, float32, likewise.
+        transmit: place among the tabulated flip angles, likewise.
+        nodes: interpolation from the sensitivity table to voxels along z, y, x, float32 [voxel, node].
+        sensitivity: complex64 [coil, z, y, x] on nodes.
+    """
+
+    frequency: Array
+    turns: Array
+    transmit: Array
+    nodes: tuple[Array, Array, Array]
+    sensitivity: Array
+
+
+class Lattice(NamedTuple):
+    """A rectangular lattice of samples in a plane: transforms along y and x."""
+
+    y: Axis
+    x: Axis
+
+
+@jax.jit
+def seen(layers: Layers, around: Surroundings, table: Array, start: Array) -> Array:
+    """What the coils see of one slice's modes, summed along z.
+
+    Args:
+        table: complex64 [row, transmit, tissue, frequency, R], profile weights included.
+        start: first row.
+    Returns:
+        complex64 [R, coil, y, x].
+    """
+    rows = table.shape[0]
+    here = rows_of(layers, start, rows)
+    shape = here.label.shape
+    frequency, turns, transmit = (_rows(v, start, shape) for v in (around.frequency, around.turns, around.transmit))
+    volume = magnetise(table, here, frequency, transmit) * turned(turns)
+    maps = sensitivities(around, start, rows)
+    return jnp.einsum("kryx,cryx->kcyx", volume, maps, precision="highest")
+
+
+def turned(turns: Array) -> Array:
+    """exp(-2 pi i turns), whole turns taken out first."""
+    angle = -2 * jnp.pi * (turns - jnp.round(turns))
+    return jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
+
+
+def rows_of(layers: Layers, start: Array, rows: int) -> Layers:
+    """Some rows of a phantom's layers; `rows` is static."""
+    cut = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=rows)
+    return Layers(cut(layers.label), cut(layers.rest), layers.tissue, cut(layers.share, axis=1))
+
+
+def _rows(values: Array, start: Array, shape: tuple[int, ...]) -> Array:
+    if values.shape == (1, 1, 1):
+        return jnp.broadcast_to(values, shape)
+    return jax.lax.dynamic_slice_in_dim(values, start, shape[0])
+
+
+def sensitivities(around: Surroundings, start: Array, rows: int) -> Array:
+    """Coil sensitivities at the voxels of some rows, complex64 [coil, row, y, x]."""
+    along_z = jax.lax.dynamic_slice_in_dim(around.nodes[0], start, rows)
+    parts = jnp.stack([around.sensitivity.real, around.sensitivity.imag])
+    maps = jnp.einsum("rz,pczyx->pcryx", along_z, parts, precision="highest")
+    maps = jnp.einsum("Yy,pcryx->pcrYx", around.nodes[1], maps, precision="highest")
+    maps = jnp.einsum("Xx,pcryx->pcryX", around.nodes[2], maps, precision="highest")
+    return jax.lax.complex(maps[0], maps[1])
+
+
+@partial(jax.jit, static_argnames=("phase_axis", "lengths"))
+def lattice(
+    images: Array,
+    y: Axis,
+    x: Axis,
+    line: Array,
+    kind: Array,
+    basis: Array,
+    phase_axis: str,
+    lengths: tuple[int, int],
+) -> Array:
+    """Samples of one slice's shots on a lattice.
+
+    Args:
+        images: complex64 [R, coil, y, x].
+        y, x: transforms; their `length` is taken from `lengths`, which is static.
+        line: of each shot among the transformed lines, int32 [shot].
+        kind: of each shot, int32 [shot].
+        basis: complex64 [kind, sample, R], samples in the order of k.
+    Returns:
+        complex64 [coil, shot, sample].
+    """
+    y, x = (Axis(a.matrix, a.take, a.phase, n) for a, n in zip((y, x), lengths))
+    spectrum = transform(transform(images, y, 2), x, 3)
+    if phase_axis == "x":
+        spectrum = jnp.swapaxes(spectrum, 2, 3)
+    return jnp.einsum("kcns,nsk->cns", spectrum[:, :, line], basis[kind], precision="highest")

@@ -1,0 +1,193 @@
+"""From a phantom in the scanner to the k-space of a protocol: fields, contrast, modes, transforms."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.grid import Grid
+from phantomsim.materials import MRProperties
+from phantomsim.phantom import Phantom
+from phantomsim.scanners.mr import coils, noise
+from phantomsim.scanners.mr.fields.b0 import field_map_Hz
+from phantomsim.scanners.mr.fields.transmit import transmit_map
+from phantomsim.scanners.mr.played import Played
+from phantomsim.scanners.mr.signal import engine, points, volume
+from phantomsim.scanners.mr.signal.amplitudes import Compressed, compressed, rates
+from phantomsim.scanners.mr.signal.axes import axis
+from phantomsim.scanners.mr.signal.contrast import contrast
+from phantomsim.scanners.mr.signal.layers import Layers, layers
+from phantomsim.scanners.mr.signal.modes import Kinds, Modes, Rates, modes
+from phantomsim.scanners.mr.signal.planes import Surroundings, seen
+from phantomsim.scanners.mr.signal.shots import Shots
+from phantomsim.scanners.mr.signal.slab import slab
+from phantomsim.scanners.mr.spec import MRProtocol, MRScanner
+
+FLIPS = 9  # tabulated transmit fields, where they vary
+NOWHERE = np.zeros((1, 1, 1), np.float32)
+
+
+def kspace(
+    scanner: MRScanner,
+    protocol: MRProtocol,
+    played: Played,
+    phantom: Phantom,
+    isocentre_mm: tuple[float, float, float],
+    properties: MRProperties,
+) -> tuple[jax.Array, jax.Array]:
+    """Noise-free k-space, complex64 [coil, shot, sample] uV, and off-resonance of water [Hz] (float32 [z, y, x])."""
+    axes = engine.axes_from_isocentre(phantom.grid, isocentre_mm)
+    field = off_resonance(scanner, phantom, isocentre_mm, properties)
+    transmit = transmit_map(scanner.fields, scanner.load, scanner.field_T, axes)
+    flips = np.ones(1) if transmit is None else np.linspace(transmit.min(), transmit.max(), FLIPS)
+    shots, rates = played.shots, tissue_rates(scanner, properties)
+    reach = _range_Hz(field, phantom, properties)
+    pulseq = protocol.sequence == "pulseq"
+    found = contrast(shots, played.trains, properties, rates, flips, reach, not pulseq, played.saturates)
+    few = compressed(found, *_times(shots), shots.path)
+    basis = modes(few.kinds, rates, reach)
+    nodes = played.trains(int(shots.slice[0]), 0.0).nodes_mm
+    around = surroundings(scanner, axes, field, transmit, flips, basis)
+    subject = engine.Object(layers(phantom), around, axes, phantom.grid.spacing_mm, len(flips))
+    return _encoded(scanner, protocol, shots, subject, few, basis, nodes), field
+
+
+def tissue_rates(scanner: MRScanner, properties: MRProperties) -> Rates:
+    """T2, T2' and chemical shift of tissues."""
+    shift = np.asarray(properties.shift_ppm) * noise.larmor_rad_per_s(scanner.field_T) / (2 * np.pi) * 1e-6
+    return rates(properties)._replace(shift_Hz=shift * float(scanner.fields.chemical_shift))
+
+
+def off_resonance(
+    scanner: MRScanner, phantom: Phantom, isocentre_mm: tuple[float, float, float], properties: MRProperties
+) -> jax.Array:
+    """Off-resonance of water [z, y, x] Hz, or [1, 1, 1] zero where nothing disturbs the field."""
+    fields = scanner.fields
+    if not fields.susceptibility and not fields.homogeneity_ppm:
+        return jnp.asarray(NOWHERE)
+    return field_map_Hz(phantom, scanner.field_T, fields, isocentre_mm, scanner.coils.field_axis, properties)
+
+
+def _range_Hz(field: jax.Array, phantom: Phantom, properties: MRProperties) -> tuple[float, float]:
+    if field.size == 1:
+        return 0.0, 0.0
+    seen = (np.asarray(properties.PD) > 0)[np.asarray(phantom.label)]
+    values = np.asarray(field)[seen]
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+
+def surroundings(
+    scanner: MRScanner,
+    axes_mm: engine.Axes,
+    field: jax.Array,
+    transmit: np.ndarray | None,
+    flips: np.ndarray,
+    basis: Modes,
+) -> Surroundings:
+    """What voxels meet, in steps of the tables."""
+    frequency = jnp.clip((field - basis.first_Hz) / basis.step_Hz, 0, max(basis.table.shape[2] - 1, 0))
+    place = jnp.asarray(NOWHERE)
+    if transmit is not None:
+        place = jnp.clip((jnp.asarray(transmit) - flips[0]) / (flips[1] - flips[0]), 0, len(flips) - 1)
+    nodes = tuple(jnp.asarray(coils.interpolation(r)) for r in axes_mm)
+    table = jnp.asarray(coils.sensitivity_table(scanner.coils))
+    return Surroundings(frequency, field * basis.carrier_s, place, nodes, table)  # type: ignore[arg-type]
+
+
+def _times(shots: Shots) -> tuple[np.ndarray, np.ndarray]:
+    """Time since the excitation and dephasing time of every sample, of the first shot of each path and start."""
+    return shots.trajectory.decay_s(shots.index), shots.trajectory.off_resonance_s(shots.index)
+
+
+def _encoded(
+    scanner: MRScanner,
+    protocol: MRProtocol,
+    shots: Shots,
+    subject: engine.Object,
+    few: Compressed,
+    basis: Modes,
+    nodes_mm: np.ndarray,
+) -> jax.Array:
+    scale = noise.emf_uV(scanner.field_T)
+    if protocol.encoding == "3d":
+        return slab_kspace(protocol, shots, subject, few.profile, basis, scale)
+    cut = slab(engine.middles_mm(protocol), nodes_mm, protocol.slice_mm, subject.axes_mm[0], subject.spacing_mm[0])
+    if protocol.cartesian:
+        return engine.slices(subject, protocol, shots, basis, few.profile, cut, scale)
+    return paths(protocol, shots, subject, few.profile, basis, cut, scale)
+
+
+def slab_kspace(
+    protocol: MRProtocol, shots: Shots, subject: engine.Object, profile: np.ndarray, basis: Modes, scale: float
+) -> jax.Array:
+    """K-space of a 3D Cartesian scan, complex64 [coil, shot, sample], in ascending k."""
+    table = np.einsum("qb,tqfk->btfk", profile, basis.table).astype(np.complex64)
+    volumes = volume.modes_of(subject.layers, subject.around, table)
+    centres = subject.axes_mm[0] - protocol.offset_mm[2]
+    along_z = axis(
+        np.arange(protocol.slices) - protocol.slices // 2,
+        protocol.slices * protocol.slice_mm,
+        centres,
+        subject.spacing_mm[0],
+    )
+    axes = (along_z, *engine.axes_of(protocol, subject))
+    return volume.lattice(
+        volumes,
+        subject.around,
+        axes,
+        shots.partition * protocol.phase_lines + shots.line,
+        basis.of_shot,
+        jnp.asarray(engine.ordered(basis, shots) * scale),
+        protocol.phase_axis,
+        tuple(a.length for a in axes),
+        protocol.readout_oversampling,
+        protocol.samples,
+    )
+
+
+def paths(
+    protocol: MRProtocol, shots: Shots, subject: engine.Object, profile: np.ndarray, basis: Modes, cut, scale: float
+) -> jax.Array:
+    """K-space of a 2D scan along any paths, complex64 [coil, shot, sample], in the order of time."""
+    tables = engine.row_tables(cut, profile, basis, subject.flips)
+    spacing = np.asarray(subject.spacing_mm[1:], np.float32)
+    middle = [a.mean() - o for a, o in zip(subject.axes_mm[1:], protocol.offset_mm[1::-1])]
+    found, places = [], []
+    for number in range(protocol.slices):
+        mine = np.flatnonzero(shots.slice == number)
+        images = seen(subject.layers, subject.around, tables[number], cut.start[number])
+        k = points.in_order(shots.trajectory.k_per_mm(shots.index[mine]), 2)
+        weights = jnp.asarray(basis.basis * scale)
+        found.append(points.samples(images, k, spacing, np.asarray(middle, np.float32), basis.of_shot[mine], weights))
+        places.append(mine)
+    return jnp.concatenate(found, axis=1)[:, np.argsort(np.concatenate(places))]
+
+
+def plain(
+    scanner: MRScanner,
+    protocol: MRProtocol,
+    shots: Shots,
+    magnetisation: jax.Array | np.ndarray,
+    grid: Grid,
+    isocentre_mm: tuple[float, float, float],
+) -> jax.Array:
+    """K-space of any transverse magnetisation that neither decays nor dephases, ideal slices [coil, shot, sample].
+
+    Args:
+        magnetisation: relative to water's, float32 or complex64 [z, y, x].
+    """
+    samples = protocol.samples * protocol.readout_oversampling if protocol.cartesian else shots.trajectory.samples
+    once = Modes(
+        np.ones((1, 1, 1, 1), np.complex64), np.ones((1, samples, 1), np.complex64),
+        np.zeros(len(shots.block), np.int32), 0.0, 1.0, 0.0, 0.0,
+    )  # fmt: skip
+    axes = engine.axes_from_isocentre(grid, isocentre_mm)
+    around = surroundings(scanner, axes, jnp.asarray(NOWHERE), None, np.ones(1), once)
+    values = jnp.asarray(magnetisation)
+    empty = jnp.zeros((0, *grid.shape), jnp.float32)
+    whole = Layers(jnp.zeros(grid.shape, jnp.uint8), values, jnp.zeros(0, jnp.int32), empty)
+    subject = engine.Object(whole, around, axes, grid.spacing_mm)
+    kinds = Kinds(*np.zeros((4, 0)))
+    few = Compressed(kinds, np.ones((1, 1), complex))
+    return _encoded(scanner, protocol, shots, subject, few, once, np.zeros(1))
