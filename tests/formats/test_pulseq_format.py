@@ -205,7 +205,9 @@ def test_damaged_files_raise_errors_that_a_user_can_act_on(data):
             + data.draw(st.sampled_from(["", "9", "-", ".", " ", "\n", "e9", "#", "nan", "["]))
             + text[at + 1 :]
         )
+    told = ""
     try:
         pulseq.parse(text.encode())
     except FormatError as e:
-        assert str(e).startswith("sequence:")
+        told = str(e)
+    assert not told or told.startswith("sequence:")
