@@ -72,7 +72,7 @@ def test_dominant_eigenvectors_are_those_of_a_dense_solver():
     matrices = a @ np.conj(np.swapaxes(a, 1, 2))
     value, vectors = np.linalg.eigh(matrices)
     reference = np.eye(6, dtype=np.complex64)[0]
-    found, size = espirit.dominant(np.moveaxis(matrices, 0, -1).astype(np.complex64), reference, 30)
+    found, size = espirit.dominant(np.moveaxis(matrices, 0, -1).astype(np.complex64), reference, 120)
     np.testing.assert_allclose(size, value[:, -1], rtol=1e-4)
     np.testing.assert_allclose(np.abs(np.sum(np.conj(vectors[:, :, -1]) * np.asarray(found).T, 1)), 1, atol=1e-3)
     assert np.abs(np.imag(found[0])).max() < 1e-6

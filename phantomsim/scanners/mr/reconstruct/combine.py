@@ -65,7 +65,7 @@ def optimal(images: Array, maps: Array, covariance: np.ndarray, axis: int = -3) 
 
 
 def adaptive(
-    images: Array, covariance: np.ndarray, block: int | tuple[int, ...] = 9, iterations: int = 8
+    images: Array, covariance: np.ndarray, block: int | tuple[int, ...] = 9, iterations: int = 32
 ) -> tuple[Array, Array]:
     """Combination by the dominant eigenvector of the coils' local covariance, which stands for their sensitivities.
 
