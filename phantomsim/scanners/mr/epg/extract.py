@@ -69,7 +69,8 @@ def train_of(
         order=order,
         spoiled=spoiled,
         flip_rad=turns[seen, 0],
-        linear=turns[seen, 3],
+        linear=turns[seen, 4],
+        tilted_s=turns[seen, 3],
         phase_in_rad=_wrap(turns[seen, 1]),
         phase_out_rad=_wrap(turns[seen, 2]),
         shots=own.astype(np.int32),
@@ -103,15 +104,15 @@ def _middle(sequence: Sequence, blocks: np.ndarray, gradient: np.ndarray, which:
 
 
 def _turns(sequence: Sequence, blocks: np.ndarray, off_Hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flip, phases and linearity of each pulse [P, 4]; which are seen [P]."""
+    """Flip, phases, time tilted and linearity of each pulse [P, 5]; which are seen [P]."""
     pulse, amplitude_Hz = sequence.pulse[blocks], sequence.pulse_Hz[blocks]
     first, of = pulses.kinds(pulse, np.round(amplitude_Hz, 6), np.round(off_Hz, 3))
-    turns, own = np.zeros((len(first), 4)), np.zeros(len(first))
+    turns, own = np.zeros((len(first), 5)), np.zeros(len(first))
     for p in np.unique(pulse):
         some, shape = pulse[first] == p, sequence.pulses[p]
         amplitude = amplitude_Hz[first[some]]
-        turns[some, :3] = pulses.rotation(shape, amplitude, np.round(off_Hz[first[some]], 3))
-        turns[some, 3] = pulses.straight(shape)
+        turns[some, :4] = pulses.rotation(shape, amplitude, np.round(off_Hz[first[some]], 3))
+        turns[some, 4] = pulses.straight(shape)
         own[some] = pulses.rotation(shape, amplitude, np.zeros_like(amplitude))[:, 0]
     seen = (np.abs(turns[:, 0]) > SEEN * np.abs(own)) & (turns[:, 0] != 0)
     turns, seen = turns[of], seen[of]

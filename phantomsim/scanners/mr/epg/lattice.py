@@ -11,6 +11,7 @@ NOTHING = 0.05  # cycles a voxel below which an interval dephases nothing
 ROUGH = 0.02  # relative slack of a multiple, for what rounding to a raster does to areas
 ENOUGH = 1.0  # cycles a voxel that spoil; the sinc of the voxel's box is zero there
 VALUES = 4  # an axis on which moments take more values than these carries phase encoding that is not rewound
+SHORT = 3  # orders that a train may span so that its spoilers have an order of their own
 ENCODING = 1.1  # cycles a voxel that phase encoding spans; one, and some slack
 
 
@@ -19,7 +20,7 @@ def multiples(cycles: np.ndarray, needed: np.ndarray) -> tuple[np.ndarray, np.nd
 
     An axis on which moments take many values that span at most one cycle a voxel is taken to carry phase encoding that
     is not rewound; their median stands for all. Moments that are no multiple, of one cycle a voxel or more, are taken
-    to spoil for good.
+    to spoil for good; of one kind, between short trains, they have an order of their own (see `_code`).
 
     Args:
         cycles: dephasing of each interval, cycles a voxel along x, y and z [P, 3].
@@ -47,7 +48,22 @@ def multiples(cycles: np.ndarray, needed: np.ndarray) -> tuple[np.ndarray, np.nd
             f"({', '.join(f'{c:.3g}' for c in quantum)}): phase graphs cannot follow. Use engine 'bloch', or "
             "spoil and rewind alike in every repetition"
         )
-    return np.where(fits, number, 0)[of].astype(np.int32), ~fits[of], quantum
+    number, fits = np.where(fits, number, 0)[of], fits[of]
+    code = _code(number, of, fits)
+    if code:
+        number, fits = np.where(fits, number, code), np.ones_like(fits)
+    return number.astype(np.int32), ~fits, quantum
+
+
+def _code(number: np.ndarray, of: np.ndarray, fits: np.ndarray) -> int:
+    """Order that stands for the one kind of interval which is no multiple, where trains between are short; or 0.
+
+    Such intervals undo one another across repetitions, which tells where T2 is longer than TR. A code that whole trains
+    do not reach keeps their orders apart from those of the quantum.
+    """
+    total = np.cumsum(np.where(fits, np.abs(number), 0))
+    reach = int((total - np.maximum.accumulate(np.where(fits, 0, total))).max(initial=0))
+    return 4 * reach + 3 if len(np.unique(of[~fits])) == 1 and reach <= SHORT else 0
 
 
 def _steady(axis: np.ndarray) -> np.ndarray:

@@ -19,23 +19,27 @@ def rotation(pulse: Pulse, amplitude_Hz: np.ndarray, off_Hz: np.ndarray) -> np.n
     """Rotations of spins whose frequency is `off_Hz` above the pulse's; arrays [n].
 
     Returns:
-        flip, phase_in and phase_out [n, 3] rad, of a pulse of phase 0: a turn by -phase_in about z, by the flip about
-        x, by phase_out about z, all at the pulse's centre, free precession until and from there taken out.
+        flip, phase_in and phase_out [rad] and tilted [s], [n, 4]: a pulse of phase 0 turns by -phase_in about z, by the
+        flip about x, by phase_out about z, all at its centre, free precession until and from there taken out. For the
+        time tilted, what was along z is not.
     """
     if straight(pulse) and np.all(np.abs(off_Hz) * pulse.duration_s < 1e-6):
         flip = 2 * np.pi * np.abs(pulse.turn) * amplitude_Hz
         phase = np.full_like(flip, np.angle(pulse.turn))
-        return np.stack([flip, phase, phase], -1)
-    first, second = _spinor(pulse, amplitude_Hz, off_Hz)
+        return np.stack([flip, phase, phase, np.zeros_like(flip)], -1)
+    first, second, tilted = _spinor(pulse, amplitude_Hz, off_Hz)
     flip = 2 * np.arctan2(np.abs(second), np.abs(first))
     half, mean = np.angle(first), np.angle(second) + np.pi / 2
     early, late = pulse.centre_s, pulse.duration_s - pulse.centre_s
-    return np.stack([flip, mean + half + 2 * np.pi * off_Hz * early, mean - half - 2 * np.pi * off_Hz * late], -1)
+    phases = mean + half + 2 * np.pi * off_Hz * early, mean - half - 2 * np.pi * off_Hz * late
+    return np.stack([flip, *phases, np.zeros_like(flip) if straight(pulse) else tilted], -1)
 
 
-def _spinor(pulse: Pulse, amplitude_Hz: np.ndarray, off_Hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First column of the SU(2) matrix of the whole pulse: one turn about the effective field for every sample."""
+def _spinor(pulse: Pulse, amplitude_Hz: np.ndarray, off_Hz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First column of the SU(2) matrix of the whole pulse, a turn about the effective field for every sample; and the
+    integral of sin^2 of the angle between z and what began along z."""
     one, two = np.ones(len(amplitude_Hz), complex), np.zeros(len(amplitude_Hz), complex)
+    tilted = np.zeros(len(amplitude_Hz))
     for sample in pulse.shape:
         b = sample * amplitude_Hz
         strength = np.sqrt(np.abs(b) ** 2 + off_Hz**2)
@@ -43,7 +47,8 @@ def _spinor(pulse: Pulse, amplitude_Hz: np.ndarray, off_Hz: np.ndarray) -> tuple
         s = np.sin(half) / np.maximum(strength, 1e-300)
         a, b = np.cos(half) - 1j * off_Hz * s, -1j * b * s
         one, two = a * one - np.conj(b) * two, b * one + np.conj(a) * two
-    return one, two
+        tilted += (1 - (np.abs(one) ** 2 - np.abs(two) ** 2) ** 2) * pulse.dwell_s
+    return one, two, tilted
 
 
 def gradients(sequence: Sequence, blocks: np.ndarray) -> np.ndarray:

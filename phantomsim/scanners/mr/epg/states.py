@@ -47,7 +47,13 @@ def equilibrium(orders: int, voxels: int) -> States:
 
 
 def step_of(
-    before_ms: Array, turn_rad: Array, flip_rad: Array, T1_ms: Array, T2_ms: Array, keep: Array | float
+    before_ms: Array,
+    turn_rad: Array,
+    flip_rad: Array,
+    T1_ms: Array,
+    T2_ms: Array,
+    keep: Array | float = 1.0,
+    tilted_ms: Array | float = 0.0,
 ) -> Step:
     """Factors of a step; all arrays broadcast to [..., voxel].
 
@@ -56,14 +62,13 @@ def step_of(
         turn_rad: by which transverse magnetisation turns in that time, seen from the axis of the next pulse.
         flip_rad: of the pulse.
         keep: share of the transverse magnetisation that stays: 0 where it is spoiled.
+        tilted_ms: for which an adiabatic pulse has longitudinal magnetisation relax by T2, not T1.
     """
     E2 = keep * jnp.exp(-before_ms / T2_ms)
     rest = -before_ms / T1_ms
-    factors = jnp.broadcast_arrays(
-        E2 * jnp.cos(turn_rad), E2 * jnp.sin(turn_rad), jnp.exp(rest), -jnp.expm1(rest), jnp.cos(flip_rad),
-        jnp.sin(flip_rad),
-    )  # fmt: skip
-    return Step(*factors)
+    lost = jnp.exp(-tilted_ms * (1 / T2_ms - 1 / T1_ms))
+    turned, z = (E2 * jnp.cos(turn_rad), E2 * jnp.sin(turn_rad)), (lost * jnp.exp(rest), -lost * jnp.expm1(rest))
+    return Step(*jnp.broadcast_arrays(*turned, *z, jnp.cos(flip_rad), jnp.sin(flip_rad)))
 
 
 def shift(states: States, order: Array, largest: int) -> States:

@@ -14,7 +14,8 @@ from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr.epg import states
 
 Array = jax.Array
-LIMIT = 64  # orders that are kept where a train never comes to rest; see `orders_of`
+LIMIT = 256  # orders that are kept at most
+LIVES, LEAST = 3.0, 32  # orders that are kept where a train never comes to rest: 3 T2 of them, and 32
 LENGTH = 64  # steps whose factors are in memory at once, and between states that a gradient keeps
 CHUNK = 256  # voxels at once on a CPU: their states stay in its cache
 
@@ -29,6 +30,8 @@ class Train:
         spoiled: whether nothing transverse outlives that time, bool [P].
         flip_rad: flip angle where the transmit field is as nominal [P].
         linear: 1 where the flip grows as the transmit field does, 0 of adiabatic pulses [P].
+        tilted_s: for which an adiabatic pulse keeps longitudinal magnetisation off its axis, where it relaxes by T2, as
+            the square of the sine of its angle to z says; 0 of others [P].
         phase_in_rad, phase_out_rad: a pulse turns by -phase_in about z, by the flip about x, by phase_out about z.
             Both are the pulse's phase, but for pulses off resonance [P].
         shots: which shots of the sequence, int32 [N].
@@ -47,6 +50,7 @@ class Train:
     spoiled: np.ndarray
     flip_rad: Any
     linear: Any
+    tilted_s: Any
     phase_in_rad: Any
     phase_out_rad: Any
     shots: np.ndarray
@@ -60,17 +64,23 @@ class Train:
     quantum_per_mm: np.ndarray
 
 
-def orders_of(train: Train, limit: int = LIMIT) -> int:
-    """Orders to keep: those that can be reached since the last spoiling and still come back to an echo, or `limit`."""
+def orders_of(train: Train, T2_ms: float = np.inf, limit: int = LIMIT) -> int:
+    """Orders to keep: those that can be reached since the last spoiling and still come back to an echo.
+
+    Where a train never comes to rest that is no bound: then as many as `LIVES` times T2 dephases, or `limit`.
+    """
     size = np.where(train.spoiled, 0, np.abs(train.order)).astype(np.int64)
     total, part = np.cumsum(size), np.cumsum(train.spoiled)
     begin = total[np.searchsorted(part, part)]
     # States that are further out than what remains until the part's last echo never return to be read.
     last = np.full(int(part.max(initial=0)) + 1, -(1 << 40))
     np.maximum.at(last, part[train.step], total[train.step] + np.abs(train.echo))
-    need = np.minimum(total - begin, last[part] - total).max(initial=0)
-    need = int(max(need, size.max(initial=0), np.abs(train.echo).max(initial=0), 1))
-    return min(need, limit)
+    need = int(np.minimum(total - begin, last[part] - total).max(initial=0))
+    least = int(max(size.max(initial=0), np.abs(train.echo).max(initial=0), 1))
+    rate = float(size.sum()) / max(float(np.sum(np.where(size > 0, np.asarray(train.before_s), 0.0))), 1e-9)
+    lives = LEAST + LIVES * T2_ms / 1000 * rate
+    grain = LEAST // 2
+    return int(min(max(need, least), max(np.ceil(min(lives, limit) / grain) * grain, least), limit))
 
 
 def run(
@@ -90,21 +100,33 @@ def run(
         T1_ms, T2_ms: relaxation times [V].
         transmit: transmit field over its nominal value [V], or one for all.
         off_Hz: frequency above the scanner's [V], or one for all.
-        orders: how many are kept; None: `orders_of(train)`. Costs grow with it.
+        orders: how many are kept; None: `orders_of(train, T2)`. Costs grow with it.
     Returns:
         complex64 [V, N], real and positive after one pulse and a receiver of phase 0.
     Raises:
         ScannerError: an array is not [V], or a time is not positive.
     """
     voxels = _voxels(T1_ms, T2_ms, transmit, off_Hz)
+    if orders is not None or isinstance(voxels[1], jax.core.Tracer):
+        return _whole(train, voxels, orders or orders_of(train))
+    # Few tissues live long enough to need many orders: they go alone.
+    T2 = np.asarray(voxels[1])
+    many = np.array([orders_of(train, t) for t in np.unique(T2)])[np.unique(T2, return_inverse=True)[1]]
+    long = many > 2 * many.min()
+    if not long.any():
+        return _whole(train, voxels, int(many.max()))
+    parts = [_whole(train, [v[which] for v in voxels], int(many[which].max())) for which in (~long, long)]
+    back = np.argsort(np.concatenate([np.flatnonzero(~long), np.flatnonzero(long)]))
+    return jnp.concatenate(parts)[back]
+
+
+def _whole(train: Train, voxels: list[Any], orders: int) -> Array:
     count = voxels[0].shape[0]
     chunk = _room(count, 8) if count <= CHUNK or jax.default_backend() != "cpu" else CHUNK
     xp = np if all(isinstance(v, np.ndarray) for v in voxels) else jnp
     padded = [xp.pad(v, (0, -count % chunk), mode="edge").reshape(-1, chunk) for v in voxels]
-    limit = orders or orders_of(train)
-    steps, taps, largest = _steps(train, limit)
-    shots = _shots(train, taps)
-    found = _run(limit, largest, steps, shots, padded)
+    steps, taps, largest = _steps(train, orders)
+    found = _run(orders, largest, steps, _shots(train, taps), padded)
     return found.reshape(-1, found.shape[-1])[:count, : len(train.step)]
 
 
@@ -127,6 +149,7 @@ class _Steps(NamedTuple):
     flip_rad: Any
     linear: Any
     keep: Any
+    tilted_ms: Any
     order: Any
     taps: Any  # [step, tap]: orders that are read after the pulse
 
@@ -157,9 +180,10 @@ def _steps(train: Train, limit: int) -> tuple[_Steps, np.ndarray, int]:
         return padded.reshape(blocks, length, *row.shape[1:])
 
     before = xp.asarray(train.before_s) * 1000
-    rows = [fit(row) for row in (before, turn, train.flip_rad, train.linear, ~lost)]
-    largest = int(2 ** np.ceil(np.log2(max(np.abs(order).max(initial=0), 1))))
-    return _Steps(*rows, fit(order, np.int32), fit(taps, np.int32)), of, min(largest, limit)
+    tilted = xp.asarray(train.tilted_s) * 1000
+    before, turn, flip, linear, keep, tilted = map(fit, (before, turn, train.flip_rad, train.linear, ~lost, tilted))
+    largest = min(int(2 ** np.ceil(np.log2(max(np.abs(order).max(initial=0), 1)))), limit)
+    return _Steps(before, turn, flip, linear, keep, tilted, fit(order, np.int32), fit(taps, np.int32)), of, largest
 
 
 def _arrays(train: Train) -> Any:
@@ -203,9 +227,10 @@ def _chunk(orders: int, largest: int, steps: _Steps, shots: _Shots, voxels: tupl
     T1_ms, T2_ms, transmit, off_Hz = voxels
 
     def block(now: states.States, some: _Steps) -> tuple[states.States, tuple[Array, Array]]:
-        before, turn, flip, linear, keep = (a[:, None] for a in some[:5])
+        before, turn, flip, linear, keep, tilted = (a[:, None] for a in some[:6])
         turned = turn + 2e-3 * jnp.pi * before * off_Hz
-        factors = states.step_of(before, turned, flip * (1 + linear * (transmit - 1)), T1_ms, T2_ms, keep)
+        field = 1 + linear * (transmit - 1)
+        factors = states.step_of(before, turned, flip * field, T1_ms, T2_ms, keep, tilted)
         return jax.lax.scan(one, now, (factors, some.order, some.taps))
 
     def one(now: states.States, row: tuple[states.Step, Array, Array]) -> Any:
