@@ -23,6 +23,7 @@ def train_of(
     shift_Hz: float = 0.0,
     voxel_mm: Many[float] | None = None,
     path: Trajectory | None = None,
+    least: float = SEEN,
 ) -> Train:
     """Pulses, dephasing and echoes of one slice.
 
@@ -36,6 +37,7 @@ def train_of(
         shift_Hz: chemical shift of the species.
         voxel_mm: (x, y, z) extent over which moments count as dephasing; None: what the readouts and pulses resolve.
         path: trajectory of the sequence, where it is known already.
+        least: share of its flip in the middle of its slice below which a pulse is left out.
     Raises:
         ScannerError: no shot belongs to the slice, or the moments have no common quantum.
     """
@@ -45,7 +47,7 @@ def train_of(
     own = _own(sequence, path, slice_index)
     excitation = np.searchsorted(blocks, path.excitation[own[0]])
     point = np.asarray(position_mm if position_mm is not None else _middle(sequence, blocks, gradient, excitation))
-    turns, seen = _turns(sequence, blocks, gradient @ point + shift_Hz - sequence.pulse_offset_Hz[blocks])
+    turns, seen = _turns(sequence, blocks, gradient @ point + shift_Hz - sequence.pulse_offset_Hz[blocks], least)
     index = np.full(len(blocks), -1)
     index[seen] = np.arange(seen.sum())
     own = own[index[np.searchsorted(blocks, path.excitation[own])] >= 0]
@@ -103,7 +105,7 @@ def _middle(sequence: Sequence, blocks: np.ndarray, gradient: np.ndarray, which:
     return G * sequence.pulse_offset_Hz[blocks[which]] / max(float(G @ G), 1e-300) if G.any() else np.zeros(3)
 
 
-def _turns(sequence: Sequence, blocks: np.ndarray, off_Hz: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _turns(sequence: Sequence, blocks: np.ndarray, off_Hz: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     """Flip, phases, time tilted and linearity of each pulse [P, 5]; which are seen [P]."""
     pulse, amplitude_Hz = sequence.pulse[blocks], sequence.pulse_Hz[blocks]
     first, of = pulses.kinds(pulse, np.round(amplitude_Hz, 6), np.round(off_Hz, 3))
@@ -114,7 +116,7 @@ def _turns(sequence: Sequence, blocks: np.ndarray, off_Hz: np.ndarray) -> tuple[
         turns[some, :4] = pulses.rotation(shape, amplitude, np.round(off_Hz[first[some]], 3))
         turns[some, 4] = pulses.straight(shape)
         own[some] = pulses.rotation(shape, amplitude, np.zeros_like(amplitude))[:, 0]
-    seen = (np.abs(turns[:, 0]) > SEEN * np.abs(own)) & (turns[:, 0] != 0)
+    seen = (np.abs(turns[:, 0]) > least * np.abs(own)) & (turns[:, 0] != 0)
     turns, seen = turns[of], seen[of]
     centre = np.array([p.centre_s for p in sequence.pulses])[sequence.pulse[blocks]]
     phase = sequence.pulse_phase_rad[blocks] + 2 * np.pi * sequence.pulse_offset_Hz[blocks] * centre

@@ -1,4 +1,4 @@
-"""Trains of pulses at places across a slice: what lies beside its middle is turned less, or by its neighbours' pulses."""
+"""Trains of pulses at places across a slice: beside its middle spins are turned less, or by its neighbours' pulses."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from phantomsim.scanners.mr.trajectory import Trajectory
 
 NODES = 25  # of a profile, odd
 REACH = 1.25  # slice thicknesses to each side of the middle; a pulse of time-bandwidth 4 turns .5 % there
+LEAST = 1e-3  # of the flip in the middle: a pulse that turns less is not there
 
 
 class Trains(NamedTuple):
@@ -45,9 +46,8 @@ def trains_of(sequence: Sequence, protocol: MRProtocol, slice_index: int, shift_
     found: list[Train | None] = []
     for node in nodes:
         try:
-            found.append(
-                train_of(sequence, slice_index, position_mm=place + [0, 0, node], shift_Hz=shift_Hz, path=path)
-            )
+            at = place + np.array([0.0, 0.0, node])
+            found.append(train_of(sequence, slice_index, position_mm=at, shift_Hz=shift_Hz, path=path, least=LEAST))
         except ScannerError:  # beyond the reach of the pulse
             found.append(None)
     found[NODES // 2] = middle
