@@ -78,6 +78,15 @@ def test_dominant_eigenvectors_are_those_of_a_dense_solver():
     assert np.abs(np.imag(found[0])).max() < 1e-6
 
 
+@pytest.mark.parametrize("coils", [2, 12])
+def test_the_projection_is_that_of_the_singular_vectors(coils):
+    block = noise(3, coils, 9, 8)
+    patches = [block[:, y : y + 4, x : x + 3].ravel() for y in range(6) for x in range(6)]
+    left, size, _ = np.linalg.svd(np.array(patches).T, full_matrices=False)
+    kept = left[:, size > 0.3 * size[0]]
+    np.testing.assert_allclose(espirit._projection(block, (4, 3), 0.3), kept @ kept.conj().T, atol=1e-4)
+
+
 def test_nothing_has_no_direction():
     vectors, size = espirit.dominant(np.zeros((3, 3, 4), np.complex64), np.ones(3, np.complex64), 3)
     assert not np.asarray(vectors).any()

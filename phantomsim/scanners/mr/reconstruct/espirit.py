@@ -68,9 +68,11 @@ def _projection(block: np.ndarray, sizes: tuple[int, ...], threshold: float) -> 
     coils, dims = len(block), len(sizes)
     order = (0, *range(1 + dims, 1 + 2 * dims), *range(1, 1 + dims))
     patches = windows.transpose(order).reshape(coils * int(np.prod(sizes)), -1)
-    value, vectors = np.linalg.eigh(patches @ patches.conj().T)
-    kept = vectors[:, value > threshold**2 * value[-1]]
-    return kept @ kept.conj().T
+    wide = patches.shape[0] > patches.shape[1]  # many coils: fewer patches than samples in one
+    value, vectors = np.linalg.eigh(patches.conj().T @ patches if wide else patches @ patches.conj().T)
+    kept = value > threshold**2 * value[-1]
+    basis = patches @ (vectors[:, kept] / np.sqrt(value[kept])) if wide else vectors[:, kept]
+    return basis @ basis.conj().T
 
 
 def _correlation(projection: np.ndarray, coils: int, sizes: tuple[int, ...]) -> np.ndarray:
