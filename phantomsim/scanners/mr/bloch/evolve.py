@@ -47,20 +47,57 @@ def chunk_of(spins: Spins) -> Chunk:
 
 
 def actions(plan: Plan, chunk: Chunk, strength: jax.Array) -> Action:
-    """Those of every kind of pulse [K, n]: U (exp(-K) m + r), K = R2 T - (R2 - R1) Q; see `pulses`."""
+    """Those of every kind of pulse [K, n]: U (exp(-K) m + exp(-K/2) R1 q), K = R2 T - (R2 - R1) Q; see `pulses`."""
     e = effects(plan.pulses, chunk.split[8:], strength)
-    xx, yy, zz, xy, xz, yz = e.Q
-    difference = chunk.R2_per_s - chunk.R1_per_s
-    Q = [[difference * v for v in row] for row in ((xx, xy, xz), (xy, yy, yz), (xz, yz, zz))]
-    half = jnp.exp(-plan.pulses.duration_s[:, None] / 2 * chunk.R2_per_s)
-    second = [[sum(Q[i][k] * Q[k][j] for k in range(3)) / 2 for j in range(3)] for i in range(3)]
-    decay = [[half * half * (float(i == j) + Q[i][j] + second[i][j]) for j in range(3)] for i in range(3)]
-    grown = [chunk.R1_per_s * q for q in e.q]
-    grown = [half * (g + sum(Q[i][k] * grown[k] for k in range(3)) / 2) for i, g in enumerate(grown)]
+    half, whole = _decays(e, plan.pulses.duration_s, chunk)
+    grown = _apply(half, State(*(chunk.R1_per_s * q for q in e.q)))
     # Without the barrier all twelve results would compute these again.
-    U, decay, grown = jax.lax.optimization_barrier((_matrix(e), decay, grown))
-    rows = [State(*(sum(row[k] * decay[k][j] for k in range(3)) for j in range(3))) for row in U]
-    return Action(*rows, State(*(sum(row[k] * grown[k] for k in range(3)) for row in U)))
+    U, whole, grown = jax.lax.optimization_barrier((_matrix(e), whole, grown))
+    rows = [_apply(whole, row) for row in U]
+    return Action(*rows, State(*(r.real * grown.real + r.imag * grown.imag + r.along * grown.along for r in U)))
+
+
+class Symmetric(NamedTuple):
+    """A symmetric matrix of three rows."""
+
+    xx: jax.Array
+    yy: jax.Array
+    zz: jax.Array
+    xy: jax.Array
+    xz: jax.Array
+    yz: jax.Array
+
+
+def _apply(matrix: Symmetric, v: State) -> State:
+    xx, yy, zz, xy, xz, yz = matrix
+    x, y, z = v
+    return State(xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z)
+
+
+def _times(a: Symmetric, b: Symmetric) -> Symmetric:
+    """Product of two that commute, and so symmetric, too."""
+    return Symmetric(
+        a.xx * b.xx + a.xy * b.xy + a.xz * b.xz,
+        a.xy * b.xy + a.yy * b.yy + a.yz * b.yz,
+        a.xz * b.xz + a.yz * b.yz + a.zz * b.zz,
+        a.xx * b.xy + a.xy * b.yy + a.xz * b.yz,
+        a.xx * b.xz + a.xy * b.yz + a.xz * b.zz,
+        a.xy * b.xz + a.yy * b.yz + a.yz * b.zz,
+    )
+
+
+def _decays(e: Effect, duration_s: jax.Array, chunk: Chunk) -> tuple[Symmetric, Symmetric]:
+    """exp(-K/2) and exp(-K): Taylor's series about the mean of both rates, then squared."""
+    time = duration_s[:, None]
+    mean = jnp.exp(-time / 4 * (chunk.R1_per_s + chunk.R2_per_s))
+    rate = (chunk.R2_per_s - chunk.R1_per_s) / 2
+    Q = Symmetric(*e.Q)
+    y = Symmetric(*(rate * (q - time / 2 if i < 3 else q) for i, q in enumerate(Q)))
+    z = jax.lax.optimization_barrier(_times(y, y))
+    rest = _times(z, Symmetric(*(a / 6 + b / 24 for a, b in zip(y, z))))
+    one = Symmetric(*(float(i < 3) + a + b / 2 + c for i, (a, b, c) in enumerate(zip(y, z, rest))))
+    half = jax.lax.optimization_barrier(Symmetric(*(mean * v for v in one)))
+    return half, _times(half, half)
 
 
 def after(pulse: Action, c: jax.Array, s: jax.Array, left: jax.Array) -> Action:
@@ -70,15 +107,15 @@ def after(pulse: Action, c: jax.Array, s: jax.Array, left: jax.Array) -> Action:
     return Action(*made, State(*(g + r.along * (1 - left) for g, r in zip(pulse.regrown, rows))))
 
 
-def _matrix(e: Effect) -> list[list[jax.Array]]:
-    """Rotation matrix; m' = conj(a)^2 m - b^2 conj(m) + 2 conj(a) b mz."""
+def _matrix(e: Effect) -> tuple[State, State, State]:
+    """Rows of the rotation matrix; m' = conj(a)^2 m - b^2 conj(m) + 2 conj(a) b mz."""
     (ar, ai), (br, bi) = e.a, e.b
     Ar, Ai, Br, Bi = ar * ar - ai * ai, -2 * ar * ai, bi * bi - br * br, -2 * br * bi
-    return [
-        [Ar + Br, Bi - Ai, 2 * (ar * br + ai * bi)],
-        [Ai + Bi, Ar - Br, 2 * (ar * bi - ai * br)],
-        list(third_row(e.a, e.b)),
-    ]
+    return (
+        State(Ar + Br, Bi - Ai, 2 * (ar * br + ai * bi)),
+        State(Ai + Bi, Ar - Br, 2 * (ar * bi - ai * br)),
+        State(*third_row(e.a, e.b)),
+    )
 
 
 def act(m: State, pulse: Action) -> State:

@@ -3,7 +3,7 @@
 A rotation is kept as its Cayley-Klein parameters a, b (Pauly et al. 1991, doi:10.1109/42.75611): the product of those
 of its samples, each of constant field. Relaxation needs, besides, how long the magnetisation that a pulse meets points
 where: with u(t) = U(t)^T z, the integrals q of u and Q of u u^T. They belong to the pulse and not to T1 and T2; with
-them relaxation during the pulse is right to first order in T/T2, and its isotropic part to all orders.
+them relaxation during the pulse of length T is right but for terms of (T/T2)^2 that come of its order in time.
 """
 
 from __future__ import annotations

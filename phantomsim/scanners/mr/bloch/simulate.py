@@ -29,7 +29,7 @@ def simulate(sequence: Sequence, spins: Spins, *, chunk: int | None = None) -> j
     """K-space of isochromats.
 
     Args:
-        chunk: isochromats that travel together; None: 2048 on a CPU, 16384 elsewhere, fewer where many shots ask for it.
+        chunk: isochromats that travel together; None: 2048 on a CPU, 16384 elsewhere, fewer if shots are many.
     Returns:
         complex64 [coil, shot, sample], in units of amplitude x sensitivity. Differentiable in the spins' properties.
     Raises:
