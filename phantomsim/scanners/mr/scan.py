@@ -30,6 +30,7 @@ from phantomsim.scanners.mr.imaging import predicted
 from phantomsim.scanners.mr.played import played
 from phantomsim.scanners.mr.sequences import Sequence
 from phantomsim.scanners.mr.signal import simulate
+from phantomsim.scanners.mr.signal.moving_states import times_s, truth
 from phantomsim.scanners.mr.signal.shots import Shots
 from phantomsim.scanners.mr.spec import MRProtocol, MRReconstruction, MRScanner
 from phantomsim.spec import canonical
@@ -159,6 +160,8 @@ class Scan:
         arrays["time_s"] = shots.times_s(self.protocol).astype(np.float32)
         if not self.protocol.cartesian:
             arrays["k_per_mm"] = shots.trajectory.k_per_mm(shots.index).astype(np.float32)
+        if self.protocol.motion is not None:
+            arrays |= truth(self.protocol.motion, times_s(self.sequence, shots))
         return RawData(arrays, expected.isocentre_mm, "mr", noise)
 
     def check(self, wanted: MRReconstruction) -> None:

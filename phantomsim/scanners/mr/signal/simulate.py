@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.materials import MRProperties
 from phantomsim.phantom import Phantom
@@ -13,7 +17,7 @@ from phantomsim.scanners.mr import coils, noise
 from phantomsim.scanners.mr.fields.b0 import field_map_Hz
 from phantomsim.scanners.mr.fields.transmit import transmit_map
 from phantomsim.scanners.mr.played import Played
-from phantomsim.scanners.mr.signal import engine, points, volume
+from phantomsim.scanners.mr.signal import engine, moving, points, volume
 from phantomsim.scanners.mr.signal.amplitudes import Compressed, compressed, rates
 from phantomsim.scanners.mr.signal.axes import axis
 from phantomsim.scanners.mr.signal.contrast import contrast
@@ -50,7 +54,12 @@ def kspace(
     nodes = played.trains(int(shots.slice[0]), 0.0).nodes_mm
     around = surroundings(scanner, axes, field, transmit, flips, basis)
     subject = engine.Object(layers(phantom), around, axes, phantom.grid.spacing_mm, len(flips))
-    return _encoded(scanner, protocol, shots, subject, few, basis, nodes), field
+    still = partial(_encoded, scanner, protocol, shots, subject, few, basis, nodes)
+    if protocol.motion is None:
+        return still(), field
+    in_uV = replace(basis, basis=basis.basis * np.float32(noise.emf_uV(scanner.field_T)))
+    scene = moving.Scene(scanner, protocol, played, subject, few.profile, in_uV, nodes, flips)
+    return moving.kspace(scene, phantom, still), field
 
 
 def tissue_rates(scanner: MRScanner, properties: MRProperties) -> Rates:
@@ -176,7 +185,11 @@ def plain(
 
     Args:
         magnetisation: relative to water's, float32 or complex64 [z, y, x].
+    Raises:
+        ScannerError: the protocol has motion.
     """
+    if protocol.motion is not None:
+        raise ScannerError("magnetisation that is given lies still; image a phantom, or leave the protocol's motion out")
     samples = protocol.samples * protocol.readout_oversampling if protocol.cartesian else shots.trajectory.samples
     once = Modes(
         np.ones((1, 1, 1, 1), np.complex64), np.ones((1, samples, 1), np.complex64),
