@@ -71,7 +71,7 @@ def poisson_disc(shape: tuple[int, int], acceleration: float, calibration: int, 
 def _throw(order: np.ndarray, fixed: np.ndarray, radius: float) -> np.ndarray:
     """Take points in order, unless one lies within its disc already."""
     ny, nz = fixed.shape
-    y, z = np.indices(fixed.shape)
+    y, z = np.arange(ny)[:, None], np.arange(nz)
     distance = np.hypot((y - ny // 2) / (ny / 2), (z - nz // 2) / (nz / 2))
     reach = radius * (1 + (GROWTH - 1) * distance / 2**0.5)
     free, taken = ~fixed, fixed.copy()
@@ -80,10 +80,10 @@ def _throw(order: np.ndarray, fixed: np.ndarray, radius: float) -> np.ndarray:
         if not free[i, j]:
             continue
         taken[i, j] = True
-        r = reach[i, j]
+        r = float(reach[i, j])
         k = int(r)
         cut = slice(max(i - k, 0), i + k + 1), slice(max(j - k, 0), j + k + 1)
-        free[cut] &= (y[cut] - i) ** 2 + (z[cut] - j) ** 2 >= max(r * r, 0.5)
+        free[cut] &= (y[cut[0]] - i) ** 2 + (z[cut[1]] - j) ** 2 >= max(r * r, 0.5)
     return taken
 
 

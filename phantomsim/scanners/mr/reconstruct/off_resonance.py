@@ -122,9 +122,11 @@ def interpolators(
     """
     first, last = times_s.min(), times_s.max()
     cycles = (high_Hz - low_Hz) * (last - first)
+    if cycles >= MOST:
+        raise _too_long(cycles)
     field = np.linspace(low_Hz, high_Hz, int(8 * np.ceil(cycles)) + 32)
     trial = np.linspace(first, last, 4 * len(field) + 1)
-    for count in range(1, MOST + 1):
+    for count in range(int(np.ceil(cycles)) + 1, MOST + 1):  # one instant a cycle at the least
         instants = np.linspace(first, last, count) if count > 1 else np.array([(first + last) / 2])
         basis = np.exp(-2j * np.pi * np.outer(field, instants))
         solve = np.linalg.pinv(basis, rcond=1e-7)
@@ -132,11 +134,15 @@ def interpolators(
         if np.sqrt(np.mean(np.abs(basis @ (solve @ wanted) - wanted) ** 2)) <= tolerance:
             break
     else:
-        raise ScannerError(
-            f"{cycles:.0f} cycles of off-resonance in one readout need more than {MOST} segments; shorten the readout,"
-            " shim, or ask for a larger tolerance"
-        )
+        raise _too_long(cycles)
     parts = [
         solve @ np.exp(-2j * np.pi * np.outer(field, t)) for t in np.array_split(times_s, len(times_s) // 4096 + 1)
     ]
     return instants, np.concatenate(parts, 1)
+
+
+def _too_long(cycles: float) -> ScannerError:
+    return ScannerError(
+        f"{cycles:.0f} cycles of off-resonance in one readout need more than {MOST} segments; shorten the readout,"
+        " shim, or ask for a larger tolerance"
+    )
