@@ -123,7 +123,7 @@ def shots(sequence: Sequence, pulses: Played, reversible: bool) -> tuple[Shots, 
     axes = tuple(int(a) for a in np.flatnonzero(np.abs(start).max(0) > SAME))
     pulse = (before - before.min()).astype(np.int32)
     in_order = len(pulse) == len(pulses.block) - before.min() and bool(np.all(pulse == np.arange(len(pulse))))
-    groups = _groups(sequence, path, key, kept)
+    groups = _groups(path, key, kept)
     made = Shots(
         pulse, split_moments(rows[0]), split_moments(start), decay_s.astype(np.float32), decay, groups,
         axes, in_order, int(before.min()),
@@ -143,12 +143,16 @@ def _sign(path: Trajectory, acted: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     )
 
 
-def _groups(sequence: Sequence, path: Trajectory, key: np.ndarray, kept: np.ndarray) -> tuple[Groups, ...]:
+def _groups(path: Trajectory, key: np.ndarray, kept: np.ndarray) -> tuple[Groups, ...]:
     """Groups of equal path and key, those of like numbers of shots and like form put together."""
-    _, which = np.unique(np.column_stack([path.shape, key]), axis=0, return_inverse=True)
-    members = [np.flatnonzero(which.ravel() == g) for g in range(int(which.max()) + 1)]
-    steps = [_steps(path, int(path.shape[m[0]])) for m in members]
+    paths = np.array([_steps(path, shape) for shape in range(len(path.paths))])
+    different, alike = merged(paths.reshape(len(paths), -1))
+    different = different.reshape(-1, *paths.shape[1:])
+    pairs, which = np.unique(np.column_stack([alike[path.shape], key]), axis=0, return_inverse=True)
+    members = [np.flatnonzero(which.ravel() == g) for g in range(len(pairs))]
+    steps = different[pairs[:, 0].astype(int)]
     even = [bool(np.abs(s - s[1:2] * np.arange(len(s))[:, None]).max() < SAME) if len(s) > 1 else False for s in steps]
+    # Where groups are many, their sizes are rounded up so that few forms have to be compiled.
     room = [1 << (len(m) - 1).bit_length() if len(members) > 4 else len(m) for m in members]
     found = []
     for form in sorted(set(zip(room, even))):
@@ -156,9 +160,7 @@ def _groups(sequence: Sequence, path: Trajectory, key: np.ndarray, kept: np.ndar
         table = np.full((len(chosen), form[0]), len(path.shape), np.int32)
         for row, i in zip(table, chosen):
             row[: len(members[i])] = members[i]
-        found.append(
-            _group(table, np.array([steps[i] for i in chosen]), kept[[members[i][0] for i in chosen]], form[1])
-        )
+        found.append(_group(table, steps[chosen], kept[[members[i][0] for i in chosen]], form[1]))
     return tuple(found)
 
 
