@@ -17,51 +17,26 @@ to B0, and the shim does not move.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy import ndimage
 
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.mr.played import Played
-from phantomsim.scanners.mr.signal import engine, volume
+from phantomsim.scanners.mr.signal import engine
+from phantomsim.scanners.mr.signal import moving_encode as encode
 from phantomsim.scanners.mr.signal import moving_samples as samples
 from phantomsim.scanners.mr.signal import moving_views as views
-from phantomsim.scanners.mr.signal.axes import axis, decimate
-from phantomsim.scanners.mr.signal.engine import Object
-from phantomsim.scanners.mr.signal.modes import Modes
+from phantomsim.scanners.mr.signal import moving_weights as weights
+from phantomsim.scanners.mr.signal.moving_encode import Scene
 from phantomsim.scanners.mr.signal.moving_states import State, states, times_s
-from phantomsim.scanners.mr.signal.moving_volumes import Rows, Warp, rows, warp_of
-from phantomsim.scanners.mr.signal.planes import lattice
-from phantomsim.scanners.mr.spec import MRProtocol, MRScanner
+from phantomsim.scanners.mr.signal.moving_volumes import Rows, rows, warp_of
 from phantomsim.scanners.mr.spec.motion import Breathing
 
 Array = jax.Array
-
-
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """A scan of a patient who moves.
-
-    Attributes:
-        subject: the patient at rest.
-        profile: factor of each node of the slice's profile x each tabulated transmit field [profile, node x flip].
-        modes: their basis in uV.
-        nodes_mm: of the slice's profile.
-        flips: tabulated transmit fields over the nominal one [flip].
-        warp: of a breathing patient.
-    """
-
-    scanner: MRScanner
-    protocol: MRProtocol
-    played: Played
-    subject: Object
-    profile: np.ndarray
-    modes: Modes
-    nodes_mm: np.ndarray
-    flips: np.ndarray
-    warp: Warp | None = None
+Part = tuple[np.ndarray, Array]  # shots, and their samples [coil, shot, sample]
 
 
 def kspace(scene: Scene, phantom: Phantom, still: Callable[[], Array]) -> Array:
@@ -88,9 +63,6 @@ def kspace(scene: Scene, phantom: Phantom, still: Callable[[], Array]) -> Array:
     return jnp.concatenate(values, axis=1)[:, back]
 
 
-Part = tuple[np.ndarray, Array]  # shots, and their samples [coil, shot, sample]
-
-
 def _of_rest(whole: Array, every: list[State]) -> Part:
     mine = np.concatenate([s.shots for s in every if s.rest])
     return mine, whole[:, mine]
@@ -103,34 +75,34 @@ def _slice(scene: Scene, moving: list[State], number: int) -> list[Part]:
     here = [s for s in here if len(s.shots)]
     if not here:
         return []
-    cut = views.Slice(float(engine.middles_mm(scene.protocol)[number]), scene.nodes_mm, scene.protocol.slice_mm)
+    cut = weights.Slice(float(engine.middles_mm(scene.protocol)[number]), scene.nodes_mm, scene.protocol.slice_mm)
     body = rows(scene.subject, scene.modes, _needed(scene, cut, here))
     return [(s.shots, _from_slice(scene, body, cut, s)) for s in here]
 
 
-def _needed(scene: Scene, cut: views.Slice, here: list[State]) -> np.ndarray:
+def _needed(scene: Scene, cut: weights.Slice, here: list[State]) -> np.ndarray:
     """Rows that a slice sees in some state, or that come there by breathing, bool [z]."""
     axes, spacing = scene.subject.axes_mm, scene.subject.spacing_mm
-    seen = np.any([views.needed(cut, axes, s, views.height_mm(s, spacing)) for s in here], axis=0)
+    seen = np.any([weights.needed(cut, axes, s, weights.height_mm(s, spacing)) for s in here], axis=0)
     motion = scene.protocol.motion
     if isinstance(motion, Breathing):
         margin = int(np.ceil(motion.depth_mm / spacing[0])) + 1
-        seen = np.convolve(seen, np.ones(2 * margin + 1), "same")[: len(seen)] > 0
+        seen = ndimage.binary_dilation(seen, iterations=margin)
     return seen
 
 
-def _from_slice(scene: Scene, body: Rows, cut: views.Slice, state: State) -> Array:
-    height = views.height_mm(state, scene.subject.spacing_mm)
-    flip = _flip_place(scene, body, state)
-    share = views.weights(cut, scene.profile, body.axes_mm, state, height, flip, len(scene.flips))
+def _from_slice(scene: Scene, body: Rows, cut: weights.Slice, state: State) -> Array:
+    height = weights.height_mm(state, scene.subject.spacing_mm)
+    flip = encode.flip_place(scene, body, state)
+    share = weights.weights(cut, scene.profile, body.axes_mm, state, height, flip, len(scene.flips))
     volumes = samples.weighed(_warped(scene, body, state), share)
     seen = views.sensitivities(scene.scanner, body.axes_mm, state)
     if state.tilted:
-        return _in_space(scene, volumes / height, seen, body, state)
+        return encode.in_space(scene, volumes / height, seen, body, state)
     images = samples.summed(volumes, seen)
     if state.turned or not scene.protocol.cartesian:
-        return _in_plane(scene, images, body, state)
-    return _on_lattice(scene, images, state)
+        return encode.in_plane(scene, images, body, state)
+    return encode.on_lattice(scene, images, state)
 
 
 def _slab(scene: Scene, moving: list[State]) -> list[Part]:
@@ -140,23 +112,13 @@ def _slab(scene: Scene, moving: list[State]) -> list[Part]:
     body = rows(scene.subject, scene.modes, np.ones(len(scene.subject.axes_mm[0]), bool))
     found = []
     for state in moving:
-        share = views.flip_weights(scene.profile, _flip_place(scene, body, state))
+        share = weights.flip_weights(scene.profile, encode.flip_place(scene, body, state))
         warped = _warped(scene, body, state)
         volumes = warped[0] if share is None else samples.weighed(warped, share)
         seen = views.sensitivities(scene.scanner, body.axes_mm, state)
-        through = _in_space if state.turned or not scene.protocol.cartesian else _on_slab_lattice
+        through = encode.in_space if state.turned or not scene.protocol.cartesian else encode.on_slab_lattice
         found.append((state.shots, through(scene, volumes, seen, body, state)))
     return found
-
-
-def _flip_place(scene: Scene, body: Rows, state: State) -> Array | None:
-    """Where voxels lie among the tabulated transmit fields; what gets more or less than those takes the last."""
-    if len(scene.flips) == 1:
-        return None
-    field = views.transmitted(scene.scanner, body.axes_mm, state)
-    assert field is not None
-    place = (field - scene.flips[0]) / (scene.flips[1] - scene.flips[0])
-    return jnp.clip(jnp.asarray(place, jnp.float32), 0, len(scene.flips) - 1)
 
 
 def _warped(scene: Scene, body: Rows, state: State) -> Array:
@@ -164,53 +126,3 @@ def _warped(scene: Scene, body: Rows, state: State) -> Array:
         return body.volumes
     flat = body.volumes.reshape(-1, *body.volumes.shape[2:])
     return scene.warp(flat, body, state.amplitude).reshape(body.volumes.shape)
-
-
-def _moved(scene: Scene, state: State) -> Object:
-    """The patient shifted."""
-    axes = tuple(a + d for a, d in zip(scene.subject.axes_mm, state.shift_mm[::-1]))
-    return replace(scene.subject, axes_mm=axes)  # type: ignore[arg-type]
-
-
-def _on_lattice(scene: Scene, images: Array, state: State) -> Array:
-    p, shots, which = scene.protocol, scene.played.shots, samples.padded(state.shots)
-    y, x = engine.axes_of(p, _moved(scene, state))
-    basis = jnp.asarray(engine.ordered(scene.modes, shots))
-    kind = scene.modes.of_shot[which]
-    found = lattice(images, y, x, shots.line[which], kind, basis, p.phase_axis, (y.length, x.length))
-    return decimate(found[:, : len(state.shots)], p.samples, p.readout_oversampling)
-
-
-def _on_slab_lattice(scene: Scene, volumes: Array, seen: views.Seen, body: Rows, state: State) -> Array:
-    p, shots, which = scene.protocol, scene.played.shots, samples.padded(state.shots)
-    moved = _moved(scene, state)
-    index, field = np.arange(p.slices) - p.slices // 2, p.slices * p.slice_mm
-    along_z = axis(index, field, moved.axes_mm[0] - p.offset_mm[2], moved.spacing_mm[0])
-    axes = (along_z, *engine.axes_of(p, moved))
-    around = scene.subject.around._replace(nodes=seen.nodes, sensitivity=seen.table)
-    place = shots.partition[which] * p.phase_lines + shots.line[which]
-    basis = jnp.asarray(engine.ordered(scene.modes, shots))
-    lengths = (axes[0].length, axes[1].length, axes[2].length)
-    found = volume.lattice(
-        volumes, around, axes, place, scene.modes.of_shot[which], basis, p.phase_axis, lengths,
-        p.readout_oversampling, p.samples,
-    )  # fmt: skip
-    return found[:, : len(state.shots)]
-
-
-def _in_plane(scene: Scene, images: Array, body: Rows, state: State) -> Array:
-    which = samples.padded(state.shots)
-    k = samples.turned_k(scene.protocol, scene.played.shots, which, state)
-    middle = samples.middle_mm(body.axes_mm, state, scene.protocol.offset_mm)
-    kind, basis = scene.modes.of_shot[which], jnp.asarray(scene.modes.basis)
-    found = samples.in_plane(images, k, scene.subject.spacing_mm, middle, kind, basis)
-    return samples.received(scene.protocol, scene.played.shots, state.shots, found[:, : len(state.shots)])
-
-
-def _in_space(scene: Scene, volumes: Array, seen: views.Seen, body: Rows, state: State) -> Array:
-    which = samples.padded(state.shots)
-    k = samples.turned_k(scene.protocol, scene.played.shots, which, state)
-    middle = samples.middle_mm(body.axes_mm, state, scene.protocol.offset_mm)
-    kind, basis = scene.modes.of_shot[which], jnp.asarray(scene.modes.basis)
-    found = samples.in_space(volumes, seen, k, scene.subject.spacing_mm, middle, kind, basis)
-    return samples.received(scene.protocol, scene.played.shots, state.shots, found[:, : len(state.shots)])

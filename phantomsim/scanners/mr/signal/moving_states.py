@@ -16,6 +16,7 @@ from phantomsim.scanners.mr.signal.shots import Shots
 from phantomsim.scanners.mr.spec.motion import Breathing, Motion
 
 SMALL = 1e-12  # of a rotation's elements: no turn; 1e-10 mm
+NEAR_mm = 1e-9  # of a shift: none; what rounding leaves of a drift that has not begun
 
 
 class State(NamedTuple):
@@ -46,7 +47,7 @@ class State(NamedTuple):
     @property
     def rest(self) -> bool:
         """Whether all is where it is without motion."""
-        return not self.turned and not np.any(self.shift_mm) and self.amplitude == 0
+        return not self.turned and np.abs(self.shift_mm).max() < NEAR_mm and self.amplitude == 0
 
 
 def times_s(sequence: Sequence, shots: Shots) -> np.ndarray:

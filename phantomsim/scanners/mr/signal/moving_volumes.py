@@ -49,10 +49,10 @@ def rows(subject: Object, modes: Modes, needed: np.ndarray) -> Rows:
     first, count = _window(needed)
     table = np.moveaxis(modes.table, 1, 2)  # [tissue, frequency, profile, R]
     table = table.reshape(1, *table.shape[:2], -1)
-    around = subject.around
-    cut = around._replace(**{name: _cut(getattr(around, name), first, count) for name in ("frequency", "turns")})
-    cut = cut._replace(transmit=jnp.zeros((1, 1, 1), jnp.float32))
-    found = volume.modes_of(rows_of(subject.layers, first, count), cut, jnp.asarray(table))
+    frequency, turns = (_cut(v, first, count) for v in (subject.around.frequency, subject.around.turns))
+    nowhere = jnp.zeros((1, 1, 1), jnp.float32)
+    around = subject.around._replace(frequency=frequency, turns=turns, transmit=nowhere)
+    found = volume.modes_of(rows_of(subject.layers, jnp.asarray(first), count), around, jnp.asarray(table))
     z, y, x = subject.axes_mm
     shape = (modes.table.shape[1], modes.rank, count, len(y), len(x))
     return Rows(first, count, (z[first : first + count], y, x), found.reshape(shape))

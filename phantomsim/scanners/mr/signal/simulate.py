@@ -23,6 +23,7 @@ from phantomsim.scanners.mr.signal.axes import axis
 from phantomsim.scanners.mr.signal.contrast import contrast
 from phantomsim.scanners.mr.signal.layers import Layers, layers
 from phantomsim.scanners.mr.signal.modes import Kinds, Modes, Rates, modes
+from phantomsim.scanners.mr.signal.moving_encode import Scene
 from phantomsim.scanners.mr.signal.planes import Surroundings, seen
 from phantomsim.scanners.mr.signal.shots import Shots
 from phantomsim.scanners.mr.signal.slab import slab
@@ -58,7 +59,7 @@ def kspace(
     if protocol.motion is None:
         return still(), field
     in_uV = replace(basis, basis=basis.basis * np.float32(noise.emf_uV(scanner.field_T)))
-    scene = moving.Scene(scanner, protocol, played, subject, few.profile, in_uV, nodes, flips)
+    scene = Scene(scanner, protocol, played, subject, few.profile, in_uV, nodes, flips)
     return moving.kspace(scene, phantom, still), field
 
 
@@ -189,7 +190,7 @@ def plain(
         ScannerError: the protocol has motion.
     """
     if protocol.motion is not None:
-        raise ScannerError("magnetisation that is given lies still; image a phantom, or leave the protocol's motion out")
+        raise ScannerError("given magnetisation lies still; image a phantom, or leave the protocol's motion out")
     samples = protocol.samples * protocol.readout_oversampling if protocol.cartesian else shots.trajectory.samples
     once = Modes(
         np.ones((1, 1, 1, 1), np.complex64), np.ones((1, samples, 1), np.complex64),
