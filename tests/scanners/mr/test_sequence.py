@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from phantomsim.scanners.mr import sequence
+from phantomsim.scanners.mr.epg import closed_form as sequence
 from phantomsim.scanners.mr.laws import laws
 
 

@@ -77,14 +77,14 @@ def _fit(vectors: np.ndarray, quantum: np.ndarray) -> tuple[np.ndarray, np.ndarr
         return np.zeros(len(vectors), int), np.zeros(len(vectors), bool)
     number = np.round(vectors @ quantum / square).astype(int)
     rest = np.linalg.norm(vectors - number[:, None] * quantum, axis=1)
-    return number, rest <= NOTHING + ROUGH * np.linalg.norm(vectors, axis=1)
+    return number, rest <= min(NOTHING, 0.1 * square**0.5) + ROUGH * np.linalg.norm(vectors, axis=1)
 
 
 def _quantum(vectors: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """The vector of which most are multiples: one of them, its half or its third; of several, the longest."""
     best, score = np.zeros(3), -1.0
     for i in np.argsort(-weight)[:32]:
-        for part in (1, 2, 3):
+        for part in (1, 2, 3) if np.linalg.norm(vectors[i]) > 12 * NOTHING else (1,):
             number, fits = _fit(vectors, vectors[i] / part)
             found = float((weight * (fits & (number != 0))).sum())
             longer = np.linalg.norm(vectors[i] / part) > np.linalg.norm(best) * (1 + ROUGH)

@@ -10,6 +10,7 @@ Arrays are real, [order, voxel], voxels innermost: the parts of F_n, of conj F_-
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -71,6 +72,7 @@ def step_of(
     return Step(*jnp.broadcast_arrays(*turned, *z, jnp.cos(flip_rad), jnp.sin(flip_rad)))
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
 def shift(states: States, order: Array, largest: int) -> States:
     """Dephase by `order` quanta, of either sign, at most `largest` (static, not above K)."""
     plus_re, plus_im, minus_re, minus_im, *z = states
@@ -83,6 +85,23 @@ def shift(states: States, order: Array, largest: int) -> States:
     )
 
 
+def _shift_forward(states: States, order: Array, largest: int) -> tuple[States, Array]:
+    return shift(states, order, largest), order
+
+
+def _shift_backward(largest: int, order: Array, slopes: States) -> tuple[States, None]:
+    """The adjoint: a shift back. F_0 is kept twice, of which the first half of this makes one and the second two."""
+    plus_re, plus_im, minus_re, minus_im, *z = slopes
+    re, im = plus_re[0] + minus_re[0], plus_im[0] - minus_im[0]
+    one, two = (plus_re.at[0].set(re), plus_im.at[0].set(im)), (minus_re.at[0].set(re), minus_im.at[0].set(-im))
+    back = shift(States(one[0], one[1], two[0], two[1], z[0], z[1]), -order, largest)
+    plus_re, plus_im, minus_re, minus_im = (a.at[0].multiply(0.5) for a in back[:4])
+    return States(plus_re, plus_im, minus_re, minus_im, z[0], z[1]), None
+
+
+shift.defvjp(_shift_forward, _shift_backward)
+
+
 def _moved(own: Array, other: Array, order: Array, largest: int, sign: float) -> Array:
     # The line of orders -largest ... K and zeros beyond; negative orders are the conjugate of the other half's.
     beyond = jnp.zeros((largest, own.shape[1]), own.dtype)
@@ -90,23 +109,41 @@ def _moved(own: Array, other: Array, order: Array, largest: int, sign: float) ->
     return jax.lax.dynamic_slice_in_dim(line, largest - order, own.shape[0])
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _every_order(factor: Array, count: int) -> Array:
+    """[voxel] to [order, voxel]. Its adjoint, a sum over orders, is fast as a product of matrices alone."""
+    return jnp.broadcast_to(factor, (count, *factor.shape))
+
+
+def _every_order_forward(factor: Array, count: int) -> tuple[Array, None]:
+    return _every_order(factor, count), None
+
+
+def _every_order_backward(count: int, _: None, slope: Array) -> tuple[Array]:
+    return (jnp.matmul(jnp.ones(count, slope.dtype), slope, precision="highest"),)
+
+
+_every_order.defvjp(_every_order_forward, _every_order_backward)
+
+
 def relax(states: States, step: Step) -> States:
     """Relaxation, regrowth of Z_0, and the turn of the transverse plane."""
     plus_re, plus_im, minus_re, minus_im, z_re, z_im = states
-    c, s = step.keep_re, step.keep_im
+    c, s, E1 = (_every_order(a, len(z_re)) for a in (step.keep_re, step.keep_im, step.E1))
     return States(
         c * plus_re - s * plus_im,
         c * plus_im + s * plus_re,
         c * minus_re + s * minus_im,
         c * minus_im - s * minus_re,
-        (step.E1 * z_re).at[0].add(step.regrowth),
-        step.E1 * z_im,
+        (E1 * z_re).at[0].add(step.regrowth),
+        E1 * z_im,
     )
 
 
 def rotate(states: States, cos: Array, sin: Array) -> States:
     """A pulse along x: the orders of M_y and M_z turn into one another, those of M_x stay."""
     plus_re, plus_im, minus_re, minus_im, z_re, z_im = states
+    cos, sin = _every_order(cos, len(z_re)), _every_order(sin, len(z_re))
     x_re, x_im = (plus_re + minus_re) / 2, (plus_im + minus_im) / 2
     y_re, y_im = (plus_im - minus_im) / 2, (minus_re - plus_re) / 2
     u_re, u_im = cos * y_re - sin * z_re, cos * y_im - sin * z_im

@@ -231,7 +231,7 @@ def _chunk(orders: int, largest: int, steps: _Steps, shots: _Shots, voxels: tupl
         turned = turn + 2e-3 * jnp.pi * before * off_Hz
         field = 1 + linear * (transmit - 1)
         factors = states.step_of(before, turned, flip * field, T1_ms, T2_ms, keep, tilted)
-        return jax.lax.scan(one, now, (factors, some.order, some.taps))
+        return jax.lax.scan(step, now, (factors, some.order, some.taps))
 
     def one(now: states.States, row: tuple[states.Step, Array, Array]) -> Any:
         now = states.advance(now, row[1], row[0], largest)
@@ -239,9 +239,10 @@ def _chunk(orders: int, largest: int, steps: _Steps, shots: _Shots, voxels: tupl
         return now, tuple(jnp.stack(parts) for parts in zip(*read))
 
     start = states.equilibrium(orders, T1_ms.shape[0])
-    # A gradient keeps the states between blocks alone and runs each block again.
-    whole = block if steps.order.shape[0] == 1 else jax.checkpoint(block)
-    re, im = jax.lax.scan(whole, start, steps)[1]
+    # The gradient of a long train keeps the states between blocks alone, and runs each block again.
+    long = steps.order.shape[0] > 1
+    step = jax.checkpoint(one, prevent_cse=False) if long else one  # type: ignore[arg-type]
+    re, im = jax.lax.scan(jax.checkpoint(block) if long else block, start, steps)[1]
     F = jax.lax.complex(re, im).reshape(-1, *re.shape[2:])[shots.step, shots.tap]
     t = shots.after_ms[:, None]
     # Off-resonance since the last pulse, less what the encoding will add.

@@ -10,7 +10,8 @@ import numpy as np
 
 from phantomsim.grid import Grid
 from phantomsim.laws import Law
-from phantomsim.scanners.mr import coils, noise, reconstruct, sequence
+from phantomsim.scanners.mr import coils, noise, reconstruct
+from phantomsim.scanners.mr.epg import closed_form as sequence
 from phantomsim.scanners.mr.scan import Scan
 from phantomsim.scanners.mr.signal.axes import axis, transform
 from phantomsim.scanners.mr.signal.layers import Layers
