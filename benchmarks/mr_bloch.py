@@ -51,14 +51,14 @@ def spoiled_gre(count: int, selective: bool):
     build, dwell = Builder(), 10e-6
     pulse, wave, strength = hann_sinc() if selective else (hard(), None, 0.0)
     read, lobe, spoiler = trapezoid(count * dwell), trapezoid(5e-4), trapezoid(1.5e-3)
-    along, phase = 1 / FOV_mm / dwell, 0.0
+    along, phase, acquired = 1 / FOV_mm / dwell, 0.0, Readout(count, dwell, 1e-4)
     for i in range(count):
         ky = (i - count // 2) / FOV_mm / lobe.area_s
         slab = (wave, strength) if wave else None
         build.add(3e-3, pulse, (None, None, slab), pulse_Hz=scale(pulse, 15.0), pulse_phase_rad=np.deg2rad(phase % 360))
         back = (lobe, -strength * wave.area_s / 2 / lobe.area_s) if wave else None
         build.add(lobe.duration_s, None, ((lobe, -along * read.area_s / 2 / lobe.area_s), (lobe, ky), back))
-        build.add(read.duration_s, None, ((read, along), None, None), Readout(count, dwell, 1e-4),
+        build.add(read.duration_s, None, ((read, along), None, None), acquired,
                   readout_phase_rad=np.deg2rad(phase % 360))  # fmt: skip
         cycles = 4 * count / FOV_mm / spoiler.area_s
         build.add(spoiler.duration_s, None, ((spoiler, cycles), (lobe, -ky), None))

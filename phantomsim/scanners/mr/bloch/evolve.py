@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from phantomsim.scanners.mr.bloch.plan import Plan
-from phantomsim.scanners.mr.bloch.pulses import Effect, Pair, effects, third_row
+from phantomsim.scanners.mr.bloch.pulses import Effect, effects, third_row
 from phantomsim.scanners.mr.bloch.spins import Spins
 from phantomsim.scanners.mr.bloch.turns import cis, split_coordinates, turns
 
@@ -143,16 +144,26 @@ def turn(m: State, c: jax.Array, s: jax.Array) -> State:
     return State(m.real * c - m.imag * s, m.real * s + m.imag * c, m.along)
 
 
-def run(plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: bool) -> tuple[State, Pair | None]:
+Kept = TypeVar("Kept")
+Job = tuple[jax.Array, ...]
+
+
+def run(
+    plan: Plan,
+    chunk: Chunk,
+    strength: jax.Array,
+    dummies: int = 0,
+    keep: Callable[[State, Job], Kept] = lambda m, job: None,  # type: ignore[assignment, return-value]
+    jobs: Job = (),
+) -> tuple[State, Kept]:
     """Through all pulses.
 
     Args:
         strength: |B1+| over the nominal one [n]; its phase turns the frame for good, and is left to the caller.
         dummies: pulses after which nothing is kept (static).
-        keep: whether the states after the other pulses are (static).
+        keep: what is kept of the state after each other pulse, given its rows of `jobs`, arrays [P - dummies, ...].
     Returns:
-        State after the last pulse; transverse magnetisation after each that is kept, real and
-        imaginary float32 [P - dummies, n].
+        State after the last pulse; what was kept, stacked.
     """
     action, between = actions(plan, chunk, strength), precessions(plan.moments, chunk)
     kind, interval = jnp.asarray(plan.pair_kind), jnp.asarray(plan.pair_interval)
@@ -160,9 +171,9 @@ def run(plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: bool)
     if composed:
         action = after(jax.tree.map(lambda r: r[kind], action), *(b[interval] for b in between))
     turned = -jnp.diff(plan.phase_rad, prepend=0.0)
-    jobs = (plan.pair, jnp.cos(turned), jnp.sin(turned))
+    pulses = (plan.pair, jnp.cos(turned), jnp.sin(turned))
 
-    def pulse(m: State, job: tuple[jax.Array, ...]) -> State:
+    def pulse(m: State, job: Job) -> State:
         pair, c, s = job
         which = pair
         if not composed:
@@ -170,15 +181,12 @@ def run(plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: bool)
             m = free(m, tuple(b[wait] for b in between))  # type: ignore[arg-type]
         return act(turn(m, c, s), jax.tree.map(lambda r: r[which], action))
 
-    def kept(m: State, job: tuple[jax.Array, ...]) -> tuple[State, Pair]:
-        m = pulse(m, job)
-        return m, (m.real, m.imag)
+    def kept(m: State, job: tuple[Job, Job]) -> tuple[State, Kept]:
+        m = pulse(m, job[0])
+        return m, keep(m, job[1])
 
-    count = chunk.split.shape[1]
-    zero = jnp.zeros(count, jnp.float32)
-    m = State(zero, zero, zero + 1)
-    m, _ = jax.lax.scan(lambda s, j: (pulse(s, j), None), m, tuple(j[:dummies] for j in jobs))
-    if not keep:
-        m, _ = jax.lax.scan(lambda s, j: (pulse(s, j), None), m, tuple(j[dummies:] for j in jobs))
-        return m, None
-    return jax.lax.scan(kept, m, tuple(j[dummies:] for j in jobs))
+    zero = jnp.zeros(chunk.split.shape[1], jnp.float32)
+    start = State(zero, zero, zero + 1)
+    first, rest = (tuple(p[part] for p in pulses) for part in (slice(0, dummies), slice(dummies, None)))
+    m, _ = jax.lax.scan(lambda s, j: (pulse(s, j), None), start, first)
+    return jax.lax.scan(kept, m, (rest, jobs))

@@ -11,11 +11,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from phantomsim.scanners.mr.bloch.evolve import Chunk
+from phantomsim.scanners.mr.bloch.evolve import Chunk, Job, State, run
+from phantomsim.scanners.mr.bloch.plan import Plan
 from phantomsim.scanners.mr.bloch.shots import Groups, Shots
 from phantomsim.scanners.mr.bloch.turns import cis, turns
 
 Pair = tuple[jax.Array, jax.Array]
+Triple = tuple[jax.Array, jax.Array, jax.Array]  # real and imaginary parts, and their sum
 BLOCK = 512  # samples of an arbitrary path that are encoded at once
 STRIDE = 16  # samples of a straight path
 
@@ -35,24 +37,38 @@ def _decay(shots: Shots, chunk: Chunk, R2prime_per_s: jax.Array | None) -> jax.A
     return jnp.exp(-rate)
 
 
-def at_first_samples(shots: Shots, after: Pair, chunk: Chunk, R2prime_per_s: jax.Array | None) -> Pair:
-    """-i conj(m) of every shot at its first sample but for `weights`, real and imaginary float32 [shot, n].
+def magnetisations(
+    plan: Plan, shots: Shots, chunk: Chunk, strength: jax.Array, R2prime_per_s: jax.Array | None
+) -> Triple:
+    """-i conj(m) of every shot at its first sample but for `weights`, float32 [shot, n].
 
-    Args:
-        after: m after each pulse that is read, float32 [P, n].
+    Where each pulse has its shot, this is done as the pulses are played: less goes through memory.
     """
-    real, imag = after if shots.in_order else (part[jnp.asarray(shots.pulse)] for part in after)
-    if len(shots.decay_s) > 1:
-        decay = _decay(shots, chunk, R2prime_per_s)[jnp.asarray(shots.decay)]
-        real, imag = real * decay, imag * decay
-    if not shots.axes:
-        return -imag, -real
-    c, s = cis(turns(jnp.asarray(shots.start), chunk.split, shots.axes))
+    decays = _decay(shots, chunk, R2prime_per_s) if len(shots.decay_s) > 1 else None
+    start, which = jnp.asarray(shots.start), jnp.asarray(shots.decay)
+
+    def first(m: State, job: Job) -> Triple:
+        return _at_first(shots.axes, (m.real, m.imag), job[0], None if decays is None else decays[job[1]], chunk)
+
+    if shots.in_order:
+        return run(plan, chunk, strength, shots.dummies, first, (start, which))[1]
+    _, after = run(plan, chunk, strength, shots.dummies, lambda m, _: (m.real, m.imag))
+    m = tuple(part[jnp.asarray(shots.pulse)] for part in after)
+    return _at_first(shots.axes, m, start, None if decays is None else decays[which], chunk)  # type: ignore[arg-type]
+
+
+def _at_first(axes: tuple[int, ...], m: Pair, start: jax.Array, decay: jax.Array | None, chunk: Chunk) -> Triple:
+    """Of m after a shot's pulse [..., n]."""
+    real, imag = m if decay is None else (part * decay for part in m)
+    if not axes:
+        return -imag, -real, -imag - real
+    c, s = cis(turns(start, chunk.split, axes))
     # -i conj((mr + i mi)(c + i s)) = -(mi c + mr s) - i (mr c - mi s)
-    return -(imag * c + real * s), imag * s - real * c
+    real, imag = -(imag * c + real * s), imag * s - real * c
+    return real, imag, real + imag
 
 
-def signals(shots: Shots, m: Pair, weight: jax.Array, chunk: Chunk, R2prime_per_s: jax.Array | None) -> Pair:
+def signals(shots: Shots, m: Triple, weight: jax.Array, chunk: Chunk, R2prime_per_s: jax.Array | None) -> Pair:
     """Of every coil, shot and sample, real and imaginary float32 [coil, shot, sample].
 
     Args:
@@ -73,7 +89,9 @@ def signals(shots: Shots, m: Pair, weight: jax.Array, chunk: Chunk, R2prime_per_
     return total
 
 
-def _picked(groups: Groups, g: jax.Array, m: Pair, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None) -> Pair:
+def _picked(
+    groups: Groups, g: jax.Array, m: Triple, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None
+) -> Pair:
     """Signals of one group, its shots picked out; what pads it is dropped later."""
     index = jnp.asarray(groups.shots)[g]
     here = tuple(part.at[index].get(mode="clip") for part in m)
@@ -81,7 +99,7 @@ def _picked(groups: Groups, g: jax.Array, m: Pair, weight: jax.Array, chunk: Chu
 
 
 def _group(
-    groups: Groups, g: jax.Array | int, m: Pair, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None
+    groups: Groups, g: jax.Array | int, m: Triple, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None
 ) -> Pair:
     """One group's signals [coil, S, sample]."""
     if groups.uniform:
@@ -94,7 +112,7 @@ def _group(
 
     def block(job: Pair) -> Pair:
         er, ei = _any(*job, groups.start_s[g], groups.sign[g], chunk, R2prime)
-        return jax.lax.map(lambda w: _product((er * w.real - ei * w.imag, er * w.imag + ei * w.real), m), weight)
+        return jax.lax.map(lambda w: _product(_triple(_times((er, ei), (w.real, w.imag))), m), weight)
 
     parts = jax.lax.map(block, (path, time))
     return tuple(jnp.moveaxis(p, 0, -2).reshape(*p.shape[1:3], -1)[..., : groups.samples] for p in parts)  # type: ignore[return-value]
@@ -117,7 +135,7 @@ def _reversible(start_s: jax.Array, sign: jax.Array, time_s: jax.Array) -> jax.A
     return jnp.where(start_s != 0, jnp.abs(start_s + time_s), sign * time_s)
 
 
-def _uniform(groups: Groups, g: jax.Array | int, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None) -> Pair:
+def _uniform(groups: Groups, g: jax.Array | int, weight: jax.Array, chunk: Chunk, R2prime: jax.Array | None) -> Triple:
     """The same, times weights [n], where samples lie evenly on a straight line: powers of one phasor."""
     c, s = cis(turns(jnp.asarray(groups.path)[g], chunk.split))
     step = jnp.asarray(groups.time_s)[g]
@@ -129,10 +147,10 @@ def _uniform(groups: Groups, g: jax.Array | int, weight: jax.Array, chunk: Chunk
     both = _times(tuple(p[:, None] for p in coarse), tuple(p[None] for p in fine))  # type: ignore[arg-type]
     er, ei = (p.reshape(-1, p.shape[-1])[: groups.samples] for p in both)
     if R2prime is None:
-        return er, ei
+        return _triple((er, ei))
     start_s, sign = jnp.asarray(groups.start_s)[g], jnp.asarray(groups.sign)[g]
     prime = jnp.exp(-_reversible(start_s, sign, jnp.arange(groups.samples) * step)[:, None] * R2prime)
-    return er * prime, ei * prime
+    return _triple((er * prime, ei * prime))
 
 
 def _times(a: Pair, b: Pair) -> Pair:
@@ -144,9 +162,13 @@ def _powers(start: Pair, z: Pair, count: int) -> tuple[Pair, Pair]:
     return jax.lax.scan(lambda e, _: (_times(e, z), e), start, None, length=count)
 
 
-def _product(e: Pair, m: Pair) -> Pair:
+def _triple(e: Pair) -> Triple:
+    return *e, e[0] + e[1]
+
+
+def _product(e: Triple, m: Triple) -> Pair:
     """Sum over spins of M [S, n] x E [sample, n], as three real matrix products: [S, sample]."""
-    first, second, third = _real(m[0], e[0]), _real(m[1], e[1]), _real(m[0] + m[1], e[0] + e[1])
+    first, second, third = (_real(a, b) for a, b in zip(m, e))
     return first - second, third - first - second
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from phantomsim.scanners.mr.bloch.evolve import chunk_of, free, precessions, run, turn
 from phantomsim.scanners.mr.bloch.plan import Plan, plan, played
 from phantomsim.scanners.mr.bloch.pulses import FAR
-from phantomsim.scanners.mr.bloch.readout import at_first_samples, signals, weights
+from phantomsim.scanners.mr.bloch.readout import magnetisations, signals, weights
 from phantomsim.scanners.mr.bloch.shots import Shots, receiver
 from phantomsim.scanners.mr.bloch.shots import shots as shots_of
 from phantomsim.scanners.mr.bloch.spins import NAMES, Array, Spins
@@ -106,10 +106,8 @@ def _cut(value: Array | None, name: str, start: int, size: int) -> Array | None:
 def _signals(plan_: Plan, read: Shots, spins: Spins) -> jax.Array:
     """Of a chunk, complex64 [coil, shot, sample]."""
     chunk = chunk_of(spins)
-    _, after = run(plan_, chunk, jnp.abs(spins.transmit), read.dummies, keep=True)
-    assert after is not None
     prime = None if spins.T2prime_ms is None else 1000.0 / spins.T2prime_ms
-    m = at_first_samples(read, after, chunk, prime)
+    m = magnetisations(plan_, read, chunk, jnp.abs(spins.transmit), prime)
     receive = spins.receive * spins.amplitude * jnp.conj(_phasor(spins.transmit))
     return jax.lax.complex(*signals(read, m, weights(read, chunk, prime, receive), chunk, prime))
 
@@ -124,7 +122,7 @@ def _phasor(transmit: jax.Array) -> jax.Array:
 @jax.jit
 def _final(plan_: Plan, spins: Spins) -> tuple[jax.Array, jax.Array]:
     chunk = chunk_of(spins)
-    m, _ = run(plan_, chunk, jnp.abs(spins.transmit), 0, keep=False)
+    m, _ = run(plan_, chunk, jnp.abs(spins.transmit))
     m = turn(m, jnp.cos(plan_.end_rad), jnp.sin(plan_.end_rad))
     m = free(m, precessions(plan_.end_moments, chunk))
     return jax.lax.complex(m.real, m.imag) * _phasor(spins.transmit), m.along
