@@ -171,7 +171,7 @@ def test_gradients_are_those_of_finite_differences(pulses):
 
 
 def test_numbers_change_without_compiling_again():
-    from phantomsim.scanners.mr.epg.train import _run
+    from phantomsim.scanners.mr.epg.play import _run
 
     train = random_train(3)
     run(train, 900.0, 80.0, orders=40)

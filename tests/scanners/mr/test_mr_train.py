@@ -8,7 +8,7 @@ import pytest
 
 from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr import bloch
-from phantomsim.scanners.mr.epg import lattice, pulses, run, steady, train_of
+from phantomsim.scanners.mr.epg import NotExcited, lattice, pulses, run, steady, train_of
 from phantomsim.scanners.mr.laws.chain import small_protocol, small_scanner
 from phantomsim.scanners.mr.laws.epg import HARD, PULSE_s, isochromats, spin_echoes, spoiled_echoes
 from phantomsim.scanners.mr.sequences import Builder, Pulse, Readout, Waveform, build
@@ -131,6 +131,19 @@ def test_moments_without_a_quantum_are_refused():
         b.add(1e-5, readout=Readout(1, 1e-6, 0.0))
     with pytest.raises(ScannerError, match="bloch"):
         train_of(b.build(), voxel_mm=(1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("name", ["spin-echo", "turbo-spin-echo", "inversion-recovery", "spoiled-gre"])
+def test_places_across_a_slice_that_see_its_neighbours_pulses_too_have_trains(name):
+    """Slices that touch: the feet of a refocusing pulse reach into the next one, whose order must still be found."""
+    more = {"turbo-spin-echo": {"echo_train": 4}, "inversion-recovery": {"echo_train": 4, "TI_ms": 1500.0}}.get(name, {})
+    sequence = built(sequence=name, TR_ms=6000.0, TE_ms=20.0, **more)
+    for z in np.linspace(-2.4, 2.4, 9):
+        train = train_of(sequence, 1, position_mm=(0.0, 0.0, z), least=1e-3)
+        assert len(train.shots) == 16
+        assert np.abs(np.asarray(run(train, *TISSUES[0]))).min() > 0.05
+    with pytest.raises(NotExcited):
+        train_of(sequence, 1, position_mm=(0.0, 0.0, 300.0))
 
 
 def test_slices_that_are_not_there_are_refused():

@@ -1,6 +1,7 @@
 """Extended phase graphs: what pulses, relaxation and dephasing make of each tissue's magnetisation."""
 
-from phantomsim.scanners.mr.epg.extract import train_of
-from phantomsim.scanners.mr.epg.train import Train, orders_of, run
+from phantomsim.scanners.mr.epg.extract import NotExcited, train_of
+from phantomsim.scanners.mr.epg.play import run
+from phantomsim.scanners.mr.epg.train import Train, orders_of
 
-__all__ = ["Train", "orders_of", "run", "train_of"]
+__all__ = ["NotExcited", "Train", "orders_of", "run", "train_of"]

@@ -15,6 +15,10 @@ from phantomsim.scanners.mr.trajectory import Trajectory, at_pulses, moments, tr
 SEEN = 0.1  # of its flip at the middle of its own slice: a pulse that turns less, on the edge of another, is not seen
 
 
+class NotExcited(ScannerError):
+    """No pulse of the sequence excites the slice at the point that was asked for."""
+
+
 def train_of(
     sequence: Sequence,
     slice_index: int = 0,
@@ -40,6 +44,7 @@ def train_of(
         least: share of its flip in the middle of its slice below which a pulse is left out.
     Raises:
         ScannerError: no shot belongs to the slice, or the moments have no common quantum.
+        NotExcited: the point lies beyond the slice.
     """
     path = path or trajectory(sequence)
     blocks, at = at_pulses(sequence)
@@ -52,13 +57,13 @@ def train_of(
     index[seen] = np.arange(seen.sum())
     own = own[index[np.searchsorted(blocks, path.excitation[own])] >= 0]
     if not len(own):
-        raise ScannerError(f"no pulse excites slice {slice_index} at {point} mm; nothing of it would be measured")
+        raise NotExcited(f"no pulse excites slice {slice_index} at {point} mm; nothing of it would be measured")
     mm = np.asarray(voxel_mm) if voxel_mm is not None else _voxel_mm(sequence, path, blocks, gradient, at)
-    uses = np.array([p.use == "refocusing" for p in sequence.pulses])[sequence.pulse[blocks[seen]]]
     steps = np.diff(at[seen], axis=0, prepend=at[seen][:1])
-    order, spoiled, quantum = lattice.multiples(steps[:, :3] * mm, uses & (np.arange(len(uses)) > 0))
     # The last pulse before each shot that the slice sees, and the order that is in phase at the centre of k-space.
     before = np.maximum.accumulate(index)[np.searchsorted(blocks, sequence.shots[own], side="right") - 1]
+    needed = _between(index[np.searchsorted(blocks, path.excitation[own])], before, len(steps))
+    order, spoiled, quantum = lattice.multiples(steps[:, :3] * mm, needed)
     origin = moments(sequence)[sequence.shots[own], :3] - path.start_per_mm[own]
     echo = _echo((at[seen][before, :3] - origin) * mm, quantum)
     reference, within = _reference(sequence, path, own)
@@ -85,6 +90,12 @@ def train_of(
         reference=reference,
         quantum_per_mm=quantum / mm,
     )
+
+
+def _between(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
+    """Intervals from an excitation to the last pulse before its shots: what they dephase must come back [count]."""
+    edges = np.bincount(first + 1, minlength=count + 2) - np.bincount(last + 1, minlength=count + 2)
+    return np.cumsum(edges)[:count] > 0
 
 
 def _wrap(angle_rad: np.ndarray) -> np.ndarray:

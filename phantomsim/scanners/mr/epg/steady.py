@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phantomsim.scanners.mr.epg.train import Train, run
+from phantomsim.scanners.mr.epg.play import run
+from phantomsim.scanners.mr.epg.train import Train
 
 Array = jax.Array
 SETTLED = 8.0  # T1 after which a steady state is taken to be reached: exp(-8) = 3e-4 of the way is left
