@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from phantomsim.scanners.mr.bloch.plan import Plan
 from phantomsim.scanners.mr.bloch.pulses import Effect, effects, third_row
 from phantomsim.scanners.mr.bloch.spins import Spins
-from phantomsim.scanners.mr.bloch.turns import cis, split_coordinates, turns
+from phantomsim.scanners.mr.bloch.turns import cis, once, split_coordinates, turns
 
 COMPOSED = 32  # pairs of an interval and a pulse; more of them are not worth their memory
 
@@ -50,12 +50,13 @@ def chunk_of(spins: Spins) -> Chunk:
 def actions(plan: Plan, chunk: Chunk, strength: jax.Array) -> Action:
     """Those of every kind of pulse [K, n]: U (exp(-K) m + exp(-K/2) R1 q), K = R2 T - (R2 - R1) Q; see `pulses`."""
     e = effects(plan.pulses, chunk.split[8:], strength)
-    half, whole = _decays(e, plan.pulses.duration_s, chunk)
-    grown = _apply(half, State(*(chunk.R1_per_s * q for q in e.q)))
-    # Without the barrier all twelve results would compute these again.
-    U, whole, grown = jax.lax.optimization_barrier((_matrix(e), whole, grown))
-    rows = [_apply(whole, row) for row in U]
-    return Action(*rows, State(*(r.real * grown.real + r.imag * grown.imag + r.along * grown.along for r in U)))
+    one = plan.pulses.one
+    half, whole = _decays(e, plan.pulses.duration_s, chunk, one)
+    grown = once(_apply(half, State(*(chunk.R1_per_s * q for q in e.q))), one)
+    U = once(_matrix(e), one)
+    real, imag, along = once([_apply(whole, row) for row in U], one)
+    regrown = State(*(r.real * grown.real + r.imag * grown.imag + r.along * grown.along for r in U))
+    return Action(real, imag, along, once(regrown, one))
 
 
 class Symmetric(NamedTuple):
@@ -87,25 +88,24 @@ def _times(a: Symmetric, b: Symmetric) -> Symmetric:
     )
 
 
-def _decays(e: Effect, duration_s: jax.Array, chunk: Chunk) -> tuple[Symmetric, Symmetric]:
+def _decays(e: Effect, duration_s: jax.Array, chunk: Chunk, one: jax.Array) -> tuple[Symmetric, Symmetric]:
     """exp(-K/2) and exp(-K): Taylor's series about the mean of both rates, then squared."""
     time = duration_s[:, None]
     mean = jnp.exp(-time / 4 * (chunk.R1_per_s + chunk.R2_per_s))
     rate = (chunk.R2_per_s - chunk.R1_per_s) / 2
-    Q = Symmetric(*e.Q)
-    y = Symmetric(*(rate * (q - time / 2 if i < 3 else q) for i, q in enumerate(Q)))
-    z = jax.lax.optimization_barrier(_times(y, y))
-    rest = _times(z, Symmetric(*(a / 6 + b / 24 for a, b in zip(y, z))))
-    one = Symmetric(*(float(i < 3) + a + b / 2 + c for i, (a, b, c) in enumerate(zip(y, z, rest))))
-    half = jax.lax.optimization_barrier(Symmetric(*(mean * v for v in one)))
-    return half, _times(half, half)
+    y = Symmetric(*(rate * (q - time / 2 if i < 3 else q) for i, q in enumerate(e.Q)))
+    z = once(_times(y, y), one)
+    rest = once(_times(z, Symmetric(*(a / 6 + b / 24 for a, b in zip(y, z)))), one)
+    series = Symmetric(*(float(i < 3) + a + b / 2 + c for i, (a, b, c) in enumerate(zip(y, z, rest))))
+    half = once(Symmetric(*(mean * v for v in series)), one)
+    return half, once(_times(half, half), one)
 
 
 def after(pulse: Action, c: jax.Array, s: jax.Array, left: jax.Array) -> Action:
     """Free precession (see `precessions`), then a pulse, as one action."""
     rows = pulse.real, pulse.imag, pulse.along
-    made = [State(r.real * c + r.imag * s, r.imag * c - r.real * s, r.along * left) for r in rows]
-    return Action(*made, State(*(g + r.along * (1 - left) for g, r in zip(pulse.regrown, rows))))
+    real, imag, along = (State(r.real * c + r.imag * s, r.imag * c - r.real * s, r.along * left) for r in rows)
+    return Action(real, imag, along, State(*(g + r.along * (1 - left) for g, r in zip(pulse.regrown, rows))))
 
 
 def _matrix(e: Effect) -> tuple[State, State, State]:
@@ -148,45 +148,53 @@ Kept = TypeVar("Kept")
 Job = tuple[jax.Array, ...]
 
 
-def run(
-    plan: Plan,
-    chunk: Chunk,
-    strength: jax.Array,
-    dummies: int = 0,
-    keep: Callable[[State, Job], Kept] = lambda m, job: None,  # type: ignore[assignment, return-value]
-    jobs: Job = (),
-) -> tuple[State, Kept]:
-    """Through all pulses.
+def run(plan: Plan, chunk: Chunk, strength: jax.Array) -> State:
+    """State after the last pulse.
 
     Args:
         strength: |B1+| over the nominal one [n]; its phase turns the frame for good, and is left to the caller.
-        dummies: pulses after which nothing is kept (static).
-        keep: what is kept of the state after each other pulse, given its rows of `jobs`, arrays [P - dummies, ...].
-    Returns:
-        State after the last pulse; what was kept, stacked.
     """
+    pulse, jobs = _player(plan, chunk, strength)
+    return jax.lax.scan(lambda m, job: (pulse(m, job), None), _equilibrium(chunk), jobs)[0]
+
+
+def run_kept(
+    plan: Plan, chunk: Chunk, strength: jax.Array, dummies: int, keep: Callable[[State, Job], Kept], keep_jobs: Job
+) -> Kept:
+    """What `keep` makes of the state after every pulse but the first `dummies`, stacked.
+
+    Args:
+        keep: of the state after a pulse, and its rows of `keep_jobs`.
+    """
+    pulse, jobs = _player(plan, chunk, strength)
+    first, rest = (tuple(j[part] for j in jobs) for part in (slice(0, dummies + 1), slice(dummies + 1, None)))
+    m = jax.lax.scan(lambda s, job: (pulse(s, job), None), _equilibrium(chunk), first)[0]
+    # Each step keeps what the one before has left in memory; the last step's pulse is for nothing.
+    rest = tuple(jnp.concatenate([r, j[-1:]]) for r, j in zip(rest, jobs))
+    return jax.lax.scan(lambda s, job: (pulse(s, job[0]), keep(s, job[1])), m, (rest, keep_jobs))[1]
+
+
+def _equilibrium(chunk: Chunk) -> State:
+    zero = jnp.zeros(chunk.split.shape[1], jnp.float32)
+    return State(zero, zero, zero + 1)
+
+
+def _player(plan: Plan, chunk: Chunk, strength: jax.Array) -> tuple[Callable[[State, Job], State], Job]:
+    """What an interval and the pulse after it do to a state, and which ones to do in turn."""
     action, between = actions(plan, chunk, strength), precessions(plan.moments, chunk)
     kind, interval = jnp.asarray(plan.pair_kind), jnp.asarray(plan.pair_interval)
     composed = len(kind) <= COMPOSED
     if composed:
         action = after(jax.tree.map(lambda r: r[kind], action), *(b[interval] for b in between))
     turned = -jnp.diff(plan.phase_rad, prepend=0.0)
-    pulses = (plan.pair, jnp.cos(turned), jnp.sin(turned))
 
     def pulse(m: State, job: Job) -> State:
         pair, c, s = job
         which = pair
         if not composed:
             which, wait = kind[pair], interval[pair]
-            m = free(m, tuple(b[wait] for b in between))  # type: ignore[arg-type]
+            c_, s_, left = between
+            m = free(m, (c_[wait], s_[wait], left[wait]))
         return act(turn(m, c, s), jax.tree.map(lambda r: r[which], action))
 
-    def kept(m: State, job: tuple[Job, Job]) -> tuple[State, Kept]:
-        m = pulse(m, job[0])
-        return m, keep(m, job[1])
-
-    zero = jnp.zeros(chunk.split.shape[1], jnp.float32)
-    start = State(zero, zero, zero + 1)
-    first, rest = (tuple(p[part] for p in pulses) for part in (slice(0, dummies), slice(dummies, None)))
-    m, _ = jax.lax.scan(lambda s, j: (pulse(s, j), None), start, first)
-    return jax.lax.scan(kept, m, (rest, jobs))
+    return pulse, (jnp.asarray(plan.pair), jnp.cos(turned), jnp.sin(turned))

@@ -16,32 +16,35 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.errors import ScannerError
-from phantomsim.scanners.mr.bloch.turns import cis, half_turn, wrap
+from phantomsim.scanners.mr.bloch.turns import cis, half_turn, once, wrap
 from phantomsim.scanners.mr.sequences import Sequence
 from phantomsim.scanners.mr.trajectory import inner
 
 Array = jax.Array | np.ndarray
-LEAST_ROWS = 4  # of a pulse, for Simpson's rule
+LEAST_ROWS = 4  # of a pulse, for Simpson's rule; 2 of a short one, during which little relaxes
+SHORT_s = 2e-4
 COLUMNS = 8
 MOST_TURNS = 1.0  # of one sample; those of more are cut up
 FAR = np.array([300.0, 300.0, 300.0, 2000.0, 2.0])  # reach of spins of which nothing is known: mm, Hz and B1+
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["rows", "duration_s", "after_turns"], meta_fields=[])
+@partial(jax.tree_util.register_dataclass, data_fields=["rows", "duration_s", "after_turns", "one"], meta_fields=[])
 @dataclass(frozen=True)
 class PulseTable:
     """K kinds of pulses, by their number of samples.
 
     Attributes:
         rows: B1 (re, im) [turns], gradient (x, y, z) [1/mm], time [s], offset [turns] over one sample, and the weight
-            of its end in integrals over time [s]; float32 [kinds of one length, sample, 8] for each length.
+            of its start in integrals over time [s]; float32 [kinds of one length, sample, 8] for each length.
         duration_s: float32 [K].
         after_turns: by which the pulse's own offset turns the frame until its end, float32 [K].
+        one: 1; see `turns.once`.
     """
 
     rows: tuple[Array, ...]
     duration_s: Array
     after_turns: Array
+    one: Array
 
 
 def pulse_table(sequence: Sequence, blocks: np.ndarray, reach: np.ndarray = FAR) -> tuple[PulseTable, np.ndarray]:
@@ -60,7 +63,8 @@ def pulse_table(sequence: Sequence, blocks: np.ndarray, reach: np.ndarray = FAR)
     duration = np.array([sequence.pulses[sequence.pulse[b]].duration_s for b in blocks[order]])
     after = sequence.pulse_offset_Hz[blocks[order]] * duration
     rows = tuple(np.array([each[i] for i in order if lengths[i] == n], np.float32) for n in np.unique(lengths))
-    return PulseTable(rows, duration.astype(np.float32), (after - np.round(after)).astype(np.float32)), place
+    left = (after - np.round(after)).astype(np.float32)
+    return PulseTable(rows, duration.astype(np.float32), left, np.ones((), np.float32)), place
 
 
 def pulse_rows(sequence: Sequence, block: int) -> np.ndarray:
@@ -76,19 +80,21 @@ def pulse_rows(sequence: Sequence, block: int) -> np.ndarray:
     new[1:] = np.abs(np.diff(unit, axis=0)).max(1) > 1e-9 * np.abs(unit).max()
     first = np.flatnonzero(new)
     run = np.diff(np.append(first, count))
-    parts = np.maximum(2 * np.round(LEAST_ROWS / 2 * run / count).astype(int), 1)
+    least = LEAST_ROWS if pulse.duration_s > SHORT_s else 2
+    parts = np.maximum(2 * np.round(least / 2 * run / count).astype(int), 1)
     unit, dwell = np.repeat(unit[first], parts, 0), np.repeat(run / parts, parts) * pulse.dwell_s
     unit[:, :2] *= sequence.pulse_Hz[block]
-    weight = np.concatenate([_weights(n) for n in parts]) * dwell
-    weight[np.cumsum(parts)[:-1] - 1] += [_weights(n)[-1] * d for n, d in zip(parts[1:], dwell[np.cumsum(parts)[:-1]])]
-    return np.column_stack([unit * dwell[:, None], -sequence.pulse_offset_Hz[block] * dwell, weight])
+    weight = np.zeros(len(dwell) + 1)
+    for start, n in zip(np.cumsum(parts) - parts, parts):
+        weight[start : start + n + 1] += _weights(n) * dwell[start]
+    return np.column_stack([unit * dwell[:, None], -sequence.pulse_offset_Hz[block] * dwell, weight[:-1]])
 
 
 def _weights(count: int) -> np.ndarray:
-    """Simpson's rule for the ends of an even number of equal samples, or half of one sample; starts are left out."""
+    """Simpson's rule for the edges of an even number of samples of length 1; the trapezium's for one."""
     if count == 1:
-        return np.array([0.5])
-    return np.tile([4.0, 2.0], count // 2) / 3 - np.eye(count)[-1] / 3
+        return np.array([0.5, 0.5])
+    return np.append(np.tile([2.0, 4.0], count // 2), 1.0) / 3 - np.eye(count + 1)[0] / 3
 
 
 def cut(rows: np.ndarray, reach: np.ndarray) -> np.ndarray:
@@ -98,7 +104,7 @@ def cut(rows: np.ndarray, reach: np.ndarray) -> np.ndarray:
     if parts == 1:
         return rows
     found = np.repeat(rows / parts, parts, 0)
-    found[:, 7] = np.where(np.arange(len(found)) % parts == parts - 1, np.repeat(rows[:, 7], parts), 0.0)
+    found[:, 7] = np.where(np.arange(len(found)) % parts == 0, np.repeat(rows[:, 7], parts), 0.0)
     return found
 
 
@@ -133,11 +139,10 @@ def effects(table: PulseTable, coordinates: jax.Array, strength: jax.Array) -> E
     zero = jnp.zeros(coordinates.shape[1], jnp.float32)
 
     def one(rows: jax.Array) -> Effect:
-        half = rows[:, 5].sum() - rows[:, 7].sum()  # the weight of the start, where u = z
-        start = Effect(
-            (zero + 1, zero), (zero, zero), (zero, zero, zero + half), (zero, zero, zero + half, *[zero] * 3)
-        )
-        return jax.lax.scan(lambda e, row: (_step(e, row, coordinates, strength), None), start, rows)[0]
+        start = Effect((zero + 1, zero), (zero, zero), (zero,) * 3, (zero,) * 6)
+        step = partial(_step, coordinates=coordinates, strength=strength, one=table.one)
+        e = jax.lax.scan(lambda e, row: (step(e, row), None), start, rows)[0]
+        return _gathered(e, rows[:, 5].sum() - rows[:, 7].sum())  # what the end weighs
 
     if not table.rows:
         return one(jnp.zeros((1, COLUMNS)))
@@ -148,27 +153,27 @@ def effects(table: PulseTable, coordinates: jax.Array, strength: jax.Array) -> E
     return Effect((ar * c + ai * s, ai * c - ar * s), (br * c - bi * s, bi * c + br * s), every.q, every.Q)
 
 
-def _step(e: Effect, row: jax.Array, coordinates: jax.Array, strength: jax.Array) -> Effect:
+def _step(e: Effect, row: jax.Array, coordinates: jax.Array, strength: jax.Array, one: jax.Array) -> Effect:
     """One more sample, a rotation of constant axis."""
+    e = _gathered(e, row[7])
     (ar, ai), (br, bi) = e.a, e.b
     x, y = row[0] * strength, row[1] * strength
     z = row[2] * coordinates[0] + row[3] * coordinates[1] + row[4] * coordinates[2] + row[5] * coordinates[3] + row[6]
-    c, s = half_turn(x * x + y * y + z * z)
-    # Barriers keep the compiler from computing again for each of the many results what they have in common.
-    c, x, y, z = jax.lax.optimization_barrier((c, x * s, y * s, z * s))
+    c, s = once(half_turn(x * x + y * y + z * z), one)
+    x, y, z = x * s, y * s, z * s
     # a' = c - i z, b' = y - i x; the product's a = a' a - conj(b') b, b = b' a + conj(a') b
     a = c * ar + z * ai - (y * br - x * bi), c * ai - z * ar - (y * bi + x * br)
     b = y * ar + x * ai + c * br - z * bi, y * ai - x * ar + c * bi + z * br
-    a, b = jax.lax.optimization_barrier((a, b))
-    u = jax.lax.optimization_barrier(third_row(a, b))
-    wx, wy, wz = (row[7] * v for v in u)
-    squares = (wx * u[0], wy * u[1], wz * u[2], wx * u[1], wx * u[2], wy * u[2])
-    return Effect(
-        a,
-        b,
-        tuple(q + w for q, w in zip(e.q, (wx, wy, wz))),
-        tuple(q + w for q, w in zip(e.Q, squares)),  # type: ignore[arg-type]
-    )
+    return Effect(a, b, e.q, e.Q)
+
+
+def _gathered(e: Effect, weight: jax.Array) -> Effect:
+    """With the integrals taken on by u where they stand."""
+    u = third_row(e.a, e.b)
+    x, y, z = (weight * v for v in u)
+    squares = (x * u[0], y * u[1], z * u[2], x * u[1], x * u[2], y * u[2])
+    q = e.q[0] + x, e.q[1] + y, e.q[2] + z
+    return Effect(e.a, e.b, q, tuple(old + new for old, new in zip(e.Q, squares)))
 
 
 def third_row(a: Pair, b: Pair) -> Vector:

@@ -11,10 +11,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from phantomsim.scanners.mr.bloch.evolve import Chunk, Job, State, run
+from phantomsim.scanners.mr.bloch.evolve import Chunk, Job, State, run_kept
 from phantomsim.scanners.mr.bloch.plan import Plan
 from phantomsim.scanners.mr.bloch.shots import Groups, Shots
-from phantomsim.scanners.mr.bloch.turns import cis, turns
+from phantomsim.scanners.mr.bloch.turns import cis, once, turns
 
 Pair = tuple[jax.Array, jax.Array]
 Triple = tuple[jax.Array, jax.Array, jax.Array]  # real and imaginary parts, and their sum
@@ -48,21 +48,25 @@ def magnetisations(
     start, which = jnp.asarray(shots.start), jnp.asarray(shots.decay)
 
     def first(m: State, job: Job) -> Triple:
-        return _at_first(shots.axes, (m.real, m.imag), job[0], None if decays is None else decays[job[1]], chunk)
+        decay = None if decays is None else decays[job[1]]
+        return _at_first(shots.axes, (m.real, m.imag), job[0], decay, chunk, plan.pulses.one)
 
     if shots.in_order:
-        return run(plan, chunk, strength, shots.dummies, first, (start, which))[1]
-    _, after = run(plan, chunk, strength, shots.dummies, lambda m, _: (m.real, m.imag))
-    m = tuple(part[jnp.asarray(shots.pulse)] for part in after)
-    return _at_first(shots.axes, m, start, None if decays is None else decays[which], chunk)  # type: ignore[arg-type]
+        return run_kept(plan, chunk, strength, shots.dummies, first, (start, which))
+    after = run_kept(plan, chunk, strength, shots.dummies, lambda m, _: (m.real, m.imag), ())
+    real, imag = (part[jnp.asarray(shots.pulse)] for part in after)
+    decay = None if decays is None else decays[which]
+    return _at_first(shots.axes, (real, imag), start, decay, chunk, plan.pulses.one)
 
 
-def _at_first(axes: tuple[int, ...], m: Pair, start: jax.Array, decay: jax.Array | None, chunk: Chunk) -> Triple:
+def _at_first(
+    axes: tuple[int, ...], m: Pair, start: jax.Array, decay: jax.Array | None, chunk: Chunk, one: jax.Array
+) -> Triple:
     """Of m after a shot's pulse [..., n]."""
     real, imag = m if decay is None else (part * decay for part in m)
     if not axes:
         return -imag, -real, -imag - real
-    c, s = cis(turns(start, chunk.split, axes))
+    c, s = once(cis(turns(start, chunk.split, axes)), one)
     # -i conj((mr + i mi)(c + i s)) = -(mi c + mr s) - i (mr c - mi s)
     real, imag = -(imag * c + real * s), imag * s - real * c
     return real, imag, real + imag

@@ -66,8 +66,9 @@ def reach(spins: Spins) -> np.ndarray:
     values = spins.position_mm, spins.off_resonance_Hz, spins.transmit
     if any(isinstance(v, jax.core.Tracer) for v in values):
         return FAR
-    position, frequency, transmit = (np.abs(np.asarray(v)) for v in values)
-    return np.array([*position.max(0), frequency.max(), transmit.max()], float)
+    position, frequency, transmit = (np.asarray(v) for v in values)
+    columns = [*position.T, frequency, np.abs(transmit) if np.iscomplexobj(transmit) else transmit]
+    return np.array([max(c.max(), -c.min()) for c in columns], float)
 
 
 def _size(count: int, shots: int) -> int:
@@ -122,7 +123,7 @@ def _phasor(transmit: jax.Array) -> jax.Array:
 @jax.jit
 def _final(plan_: Plan, spins: Spins) -> tuple[jax.Array, jax.Array]:
     chunk = chunk_of(spins)
-    m, _ = run(plan_, chunk, jnp.abs(spins.transmit))
+    m = run(plan_, chunk, jnp.abs(spins.transmit))
     m = turn(m, jnp.cos(plan_.end_rad), jnp.sin(plan_.end_rad))
     m = free(m, precessions(plan_.end_moments, chunk))
     return jax.lax.complex(m.real, m.imag) * _phasor(spins.transmit), m.along

@@ -7,10 +7,13 @@ positions and moments are split into coarse parts whose products are exact in fl
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+Values = TypeVar("Values")
 # Steps of the coarse parts of x, y, z [mm] and f [Hz], and of their moments k [1/mm] and t [s].
 COORDINATE_STEP = np.array([2.0**-4, 2.0**-4, 2.0**-4, 2.0**-2], np.float32)
 MOMENT_STEP = np.array([2.0**-5, 2.0**-5, 2.0**-5, 2.0**-7])
@@ -49,6 +52,17 @@ def turns(moments: jax.Array, coordinates: jax.Array, axes: tuple[int, ...] = (0
         exact = exact + m[..., a, :] * coordinates[a]
         rest = rest + m[..., a, :] * coordinates[4 + a] + m[..., 4 + a, :] * coordinates[8 + a]
     return wrap(wrap(exact) + rest)
+
+
+def once(values: Values, one: jax.Array) -> Values:
+    """The same, computed once: else the compiler would compute them again for each result that needs them.
+
+    It keeps only what it takes for dear, such as a division, of which it cannot know that it is by 1.
+
+    Args:
+        one: 1, as an argument of what is compiled.
+    """
+    return jax.tree.map(lambda v: v / one, values)
 
 
 def wrap(w: jax.Array) -> jax.Array:
