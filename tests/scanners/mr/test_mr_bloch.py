@@ -38,20 +38,35 @@ def train(shots: int = 4, samples: int = 9, spiral: bool = False, block_pulse: b
     return build.build()
 
 
+SLOW = pytest.mark.slow
+
+
 @pytest.mark.parametrize(
-    "sequence", [SPGR, train(), train(spiral=True), train(3, 1), train(3, 7, block_pulse=False)],
-    ids=["spgr", "lines", "spiral", "one-sample", "shaped"],
-)  # fmt: skip
+    "sequence",
+    [
+        pytest.param(SPGR, id="spgr"),
+        pytest.param(train(spiral=True), id="spiral"),
+        pytest.param(train(), id="lines", marks=SLOW),
+        pytest.param(train(3, 1), id="one-sample", marks=SLOW),
+        pytest.param(train(3, 7, block_pulse=False), id="shaped", marks=SLOW),
+    ],
+)
 def test_engine_agrees_with_rotation_matrices(sequence: Sequence) -> None:
     spins = laws.random_spins(61, seed=3)
-    expected, m = reference(sequence, spins)
+    expected, _ = reference(sequence, spins)
     assert expected is not None
-    assert laws.error(np.asarray(bloch.simulate(sequence, spins, chunk=64)), expected) < 1e-4
-    transverse, along = bloch.magnetisation(sequence, spins, chunk=64)
-    assert np.abs(np.asarray(transverse) - (m[:, 0] + 1j * m[:, 1])).max() < 2e-4
-    assert np.abs(np.asarray(along) - m[:, 2]).max() < 2e-4
+    assert laws.error(np.asarray(bloch.simulate(sequence, spins)), expected) < 1e-4
 
 
+def test_final_magnetisation_agrees_with_rotation_matrices() -> None:
+    spins = laws.random_spins(61, seed=3)
+    _, m = reference(SPGR, spins)
+    transverse, along = bloch.magnetisation(SPGR, spins)
+    assert np.abs(np.asarray(transverse) - (m[:, 0] + 1j * m[:, 1])).max() < 3e-4
+    assert np.abs(np.asarray(along) - m[:, 2]).max() < 3e-4
+
+
+@SLOW
 def test_catalogue_sequence_agrees_with_rotation_matrices() -> None:
     from phantomsim.scanners.mr.laws import small_protocol, small_scanner
     from phantomsim.scanners.mr.sequences import build
@@ -64,8 +79,8 @@ def test_catalogue_sequence_agrees_with_rotation_matrices() -> None:
 
 
 def test_chunks_do_not_matter() -> None:
-    spins = laws.random_spins(300, seed=1)
-    one, many = (np.asarray(bloch.simulate(SPGR, spins, chunk=c)) for c in (512, 64))
+    spins = laws.random_spins(100, seed=1)
+    one, many = (np.asarray(bloch.simulate(SPGR, spins, chunk=c)) for c in (128, 64))
     assert laws.error(many, one) < 1e-5
 
 
@@ -75,29 +90,23 @@ def test_signal_is_linear_in_amplitude_and_adds_over_spins() -> None:
     assert laws.error(2 * np.asarray(bloch.simulate(SPGR, half)), np.asarray(bloch.simulate(SPGR, spins))) < 1e-6
 
 
-def test_shifting_spins_by_a_field_of_view_leaves_lattice_readouts_alone() -> None:
+def test_shifting_spins_by_fields_of_view_leaves_a_lattice_alone() -> None:
     """exp(-2 pi i k . fov) = 1 on the lattice: far from the isocentre phases are as exact as near it."""
-    build, pulse, fov = Builder(), laws.hard(1e-6), 64.0
+    build, pulse, fov, acquired = Builder(), laws.hard(1e-6), 64.0, Readout(16, 1e-5, 1e-4)
     lobe, read = laws.trapezoid(4e-4), laws.trapezoid(16 * 1e-5)
+    along = 1 / fov / 1e-5
+    before = along * float(read.integral_s(acquired.times_s[0]))  # of the readout's gradient, at the first sample
     for i in range(6):
         build.add(1e-6, pulse, pulse_Hz=laws.scale(pulse, 20))
-        along = 1 / fov / 1e-5
-        at = laws.trapezoid(1e-4).area_s
-        assert at > 0
-        # to a k at the first sample that is a whole number of steps
-        first = along * (float(read.integral_s(1e-4 + 0.5e-5)))
-        build.add(
-            lobe.duration_s, None, ((lobe, (-8 / fov - first) / lobe.area_s), (lobe, i / fov / lobe.area_s), None)
-        )
-        build.add(read.duration_s, None, ((read, along), None, None), Readout(16, 1e-5, 1e-4))
-        rest = (7 / fov + along * (read.area_s - float(read.integral_s(1e-4 + 15.5e-5)))) / lobe.area_s
-        build.add(lobe.duration_s, None, ((lobe, (4.0 - 0) / lobe.area_s - rest), (lobe, -i / fov / lobe.area_s), None))
-    sequence = build.build()
-    near = laws.random_spins(50, seed=8)
+        start, line = -8 / fov - before, i / fov
+        build.add(lobe.duration_s, None, ((lobe, start / lobe.area_s), (lobe, line / lobe.area_s), None))
+        build.add(read.duration_s, None, ((read, along), None, None), acquired)
+        spoil = 4.0 - start - along * read.area_s  # a whole number of turns for each field of view
+        build.add(lobe.duration_s, None, ((lobe, spoil / lobe.area_s), (lobe, -line / lobe.area_s), None))
+    sequence, near = build.build(), laws.random_spins(50, seed=8)
     near = dataclasses.replace(near, position_mm=np.round(np.asarray(near.position_mm) * 256) / np.float32(256))
-    near = dataclasses.replace(near, T1_ms=near.T1_ms * 0 + 1e9, T2_ms=near.T2_ms * 0 + 1e9)
     far = dataclasses.replace(near, position_mm=np.asarray(near.position_mm) + np.float32([5 * fov, -3 * fov, 0.0]))
-    assert laws.error(np.asarray(bloch.simulate(sequence, far)), np.asarray(bloch.simulate(sequence, near))) < 3e-4
+    assert laws.error(np.asarray(bloch.simulate(sequence, far)), np.asarray(bloch.simulate(sequence, near))) < 2e-4
 
 
 def test_phases_of_hundreds_of_turns_are_exact() -> None:
@@ -119,12 +128,6 @@ def test_phasors_are_exact_to_single_precision() -> None:
     c, s = half_turn(jnp.asarray(t * t))
     assert np.abs(np.asarray(c) - np.cos(np.pi * t)).max() < 1e-6
     assert np.abs(np.asarray(s) * t - np.sin(np.pi * t.astype(float))).max() < 1e-6
-
-
-def test_spins_off_resonance_drift_by_their_frequency() -> None:
-    sequence = laws.free_induction(40, 1e-4)
-    raw = np.asarray(bloch.simulate(sequence, bloch.Spins.at([[0, 0, 0]], off_resonance_Hz=440.0)))[0, 0]
-    assert np.angle(raw[1:] / raw[:-1]) == pytest.approx(-2 * np.pi * 0.044, abs=1e-5)
 
 
 @pytest.mark.parametrize("start_ms", [2.0, 4.0])
@@ -204,26 +207,25 @@ def test_sensitivities_weigh_the_coils() -> None:
     assert raw[1] == pytest.approx(2j * raw[0], abs=1e-5 * float(np.abs(raw).max()))
 
 
+@SLOW
 def test_gradients_agree_with_finite_differences() -> None:
-    spins = laws.random_spins(20, seed=6)
+    sequence, spins = train(2, 3), laws.random_spins(20, seed=6)
+    names, steps = ("T1_ms", "T2_ms", "off_resonance_Hz", "transmit"), (1.0, 0.1, 0.05, 1e-3)
 
-    def energy(T1: jax.Array, T2: jax.Array, f: jax.Array, strength: jax.Array) -> jax.Array:
-        changed = dataclasses.replace(spins, T1_ms=T1, T2_ms=T2, off_resonance_Hz=f, transmit=strength)
-        return jnp.sum(jnp.abs(bloch.simulate(SPGR, changed, chunk=64)) ** 2)
+    def energy(*values: jax.Array) -> jax.Array:
+        changed = dataclasses.replace(spins, **dict(zip(names, values)))
+        return jnp.sum(jnp.abs(bloch.simulate(sequence, changed)) ** 2)
+
+    def exact(values: list[np.ndarray]) -> float:
+        raw, _ = reference(sequence, dataclasses.replace(spins, **dict(zip(names, values))))
+        return float(np.sum(np.abs(raw) ** 2))
 
     at = [np.asarray(v, float) for v in (spins.T1_ms, spins.T2_ms, spins.off_resonance_Hz, np.abs(spins.transmit))]
     slopes = jax.grad(energy, (0, 1, 2, 3))(*(jnp.asarray(v, jnp.float32) for v in at))
-
-    def exact(values: list[np.ndarray]) -> float:
-        names = ("T1_ms", "T2_ms", "off_resonance_Hz", "transmit")
-        raw, _ = reference(SPGR, dataclasses.replace(spins, **dict(zip(names, values))))
-        return float(np.sum(np.abs(raw) ** 2))
-
-    for i, step in enumerate((1.0, 0.1, 0.1, 1e-3)):
-        for spin in (0, 7):
-            up, down = ([v + (j == i) * sign * step * np.eye(20)[spin] for j, v in enumerate(at)] for sign in (1, -1))
-            slope = (exact(up) - exact(down)) / (2 * step)
-            assert float(slopes[i][spin]) == pytest.approx(slope, rel=0.02, abs=2e-3 * float(jnp.abs(slopes[i]).max()))
+    for i, step in enumerate(steps):
+        up, down = ([v + (j == i) * sign * step * (np.arange(20) % 3) for j, v in enumerate(at)] for sign in (1, -1))
+        slope = (exact(up) - exact(down)) / (2 * step)
+        assert float(slopes[i] @ (np.arange(20) % 3)) == pytest.approx(slope, rel=0.01)
 
 
 def test_numbers_do_not_recompile() -> None:
@@ -252,6 +254,13 @@ def test_spoiled_echo_of_a_voxel_needs_its_spins() -> None:
     assert seen == pytest.approx([1.0, 0.0], abs=1e-4)
 
 
+def one_block() -> Sequence:
+    """A pause."""
+    build = Builder()
+    build.add(1e-3)
+    return build.build()
+
+
 def test_what_cannot_be_simulated_is_said() -> None:
     silent = Builder()
     silent.add(1e-3, laws.hard())
@@ -260,6 +269,7 @@ def test_what_cannot_be_simulated_is_said() -> None:
         bloch.simulate(silent.build(), one)
     with pytest.raises(ScannerError, match="no spins"):
         bloch.simulate(SPGR, bloch.Spins.at(np.zeros((0, 3))))
+    assert np.asarray(bloch.magnetisation(one_block(), one)[1]) == pytest.approx(1.0)
     with pytest.raises(ScannerError, match="no blocks"):
         bloch.magnetisation(Builder().build(), one)
     early = Builder()
@@ -281,6 +291,7 @@ def test_what_cannot_be_simulated_is_said() -> None:
         bloch.Spins.of_phantom(phantom, mr, slab_mm=(500.0, 600.0))
 
 
+@SLOW
 def test_pulse_and_readout_may_share_a_block() -> None:
     build, pulse = Builder(), laws.hard(1e-4)
     build.add(2e-3, pulse, readout=Readout(8, 1e-4, 2e-4), pulse_Hz=laws.scale(pulse, 90))
@@ -290,5 +301,6 @@ def test_pulse_and_readout_may_share_a_block() -> None:
     assert trajectory(sequence).samples == 8
 
 
+@SLOW
 def test_laws_hold() -> None:
     assert [law.what for law in laws.laws() if not law.passed] == []

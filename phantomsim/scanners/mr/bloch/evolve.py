@@ -44,7 +44,7 @@ class Action(NamedTuple):
 def chunk_of(spins: Spins) -> Chunk:
     """Of spins that travel together."""
     coordinates = jnp.concatenate([spins.position_mm.T, spins.off_resonance_Hz[None]])
-    return Chunk(split_coordinates(coordinates), 1000.0 / spins.T1_ms, 1000.0 / spins.T2_ms)
+    return Chunk(split_coordinates(coordinates), 1000.0 / jnp.asarray(spins.T1_ms), 1000.0 / jnp.asarray(spins.T2_ms))
 
 
 def actions(plan: Plan, chunk: Chunk, strength: jax.Array) -> Action:
@@ -154,6 +154,8 @@ def run(plan: Plan, chunk: Chunk, strength: jax.Array) -> State:
     Args:
         strength: |B1+| over the nominal one [n]; its phase turns the frame for good, and is left to the caller.
     """
+    if not len(plan.pair):
+        return _equilibrium(chunk)
     pulse, jobs = _player(plan, chunk, strength)
     return jax.lax.scan(lambda m, job: (pulse(m, job), None), _equilibrium(chunk), jobs)[0]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,7 +19,7 @@ from phantomsim.scanners.mr.bloch.turns import split_moments
 from phantomsim.scanners.mr.sequences import NONE, Sequence
 from phantomsim.scanners.mr.trajectory import inner, moments
 
-Array = jax.Array | np.ndarray
+Array = Any  # numpy's on the host, JAX's in compiled code
 SAME = 1e-9  # moments (1/mm, s) nearer than this are equal: 1e-6 turns at 1 m and 1 kHz
 
 

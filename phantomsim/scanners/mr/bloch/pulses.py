@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +21,10 @@ from phantomsim.scanners.mr.bloch.turns import cis, half_turn, once, wrap
 from phantomsim.scanners.mr.sequences import Sequence
 from phantomsim.scanners.mr.trajectory import inner
 
-Array = jax.Array | np.ndarray
+Array = Any  # numpy's on the host, JAX's in compiled code
 LEAST_ROWS = 4  # of a pulse, for Simpson's rule; 2 of a short one, during which little relaxes
 SHORT_s = 2e-4
+LONG, STRIDE = 64, 4  # pulses of so many samples take the integrals of u at every fourth alone
 COLUMNS = 8
 MOST_TURNS = 1.0  # of one sample; those of more are cut up
 FAR = np.array([300.0, 300.0, 300.0, 2000.0, 2.0])  # reach of spins of which nothing is known: mm, Hz and B1+
@@ -84,10 +86,17 @@ def pulse_rows(sequence: Sequence, block: int) -> np.ndarray:
     parts = np.maximum(2 * np.round(least / 2 * run / count).astype(int), 1)
     unit, dwell = np.repeat(unit[first], parts, 0), np.repeat(run / parts, parts) * pulse.dwell_s
     unit[:, :2] *= sequence.pulse_Hz[block]
+    rows = np.column_stack([unit * dwell[:, None], -sequence.pulse_offset_Hz[block] * dwell, np.zeros(len(dwell))])
+    if len(rows) >= LONG:
+        rows = np.pad(rows, ((0, -len(rows) % STRIDE), (0, 0)))
+        strides = rows[:, 5].reshape(-1, STRIDE).sum(1)
+        rows[::STRIDE, 7] = (strides + np.append(0.0, strides[:-1])) / 2
+        return rows
     weight = np.zeros(len(dwell) + 1)
     for start, n in zip(np.cumsum(parts) - parts, parts):
         weight[start : start + n + 1] += _weights(n) * dwell[start]
-    return np.column_stack([unit * dwell[:, None], -sequence.pulse_offset_Hz[block] * dwell, weight[:-1]])
+    rows[:, 7] = weight[:-1]
+    return rows
 
 
 def _weights(count: int) -> np.ndarray:
@@ -141,11 +150,16 @@ def effects(table: PulseTable, coordinates: jax.Array, strength: jax.Array) -> E
     def one(rows: jax.Array) -> Effect:
         start = Effect((zero + 1, zero), (zero, zero), (zero,) * 3, (zero,) * 6)
         step = partial(_step, coordinates=coordinates, strength=strength, one=table.one)
-        e = jax.lax.scan(lambda e, row: (step(e, row), None), start, rows)[0]
+        stride = STRIDE if len(rows) >= LONG else 1
+
+        def few(e: Effect, rows: jax.Array) -> tuple[Effect, None]:
+            e = _gathered(e, rows[0, 7])
+            a, b = jax.lax.scan(lambda ab, row: (step(ab, row), None), (e.a, e.b), rows)[0]
+            return Effect(a, b, e.q, e.Q), None
+
+        e = jax.lax.scan(few, start, rows.reshape(-1, stride, COLUMNS))[0]
         return _gathered(e, rows[:, 5].sum() - rows[:, 7].sum())  # what the end weighs
 
-    if not table.rows:
-        return one(jnp.zeros((1, COLUMNS)))
     found = [jax.lax.map(one, jnp.asarray(rows)) for rows in table.rows]
     every = found[0] if len(found) == 1 else jax.tree.map(lambda *parts: jnp.concatenate(parts), *found)
     c, s = cis(wrap(table.after_turns / 2)[:, None])  # Rz(2 w) maps a to a exp(-i w) and b to b exp(+i w)
@@ -153,10 +167,11 @@ def effects(table: PulseTable, coordinates: jax.Array, strength: jax.Array) -> E
     return Effect((ar * c + ai * s, ai * c - ar * s), (br * c - bi * s, bi * c + br * s), every.q, every.Q)
 
 
-def _step(e: Effect, row: jax.Array, coordinates: jax.Array, strength: jax.Array, one: jax.Array) -> Effect:
-    """One more sample, a rotation of constant axis."""
-    e = _gathered(e, row[7])
-    (ar, ai), (br, bi) = e.a, e.b
+def _step(
+    ab: tuple[Pair, Pair], row: jax.Array, coordinates: jax.Array, strength: jax.Array, one: jax.Array
+) -> tuple[Pair, Pair]:
+    """a and b after one more sample, a rotation of constant axis."""
+    (ar, ai), (br, bi) = ab
     x, y = row[0] * strength, row[1] * strength
     z = row[2] * coordinates[0] + row[3] * coordinates[1] + row[4] * coordinates[2] + row[5] * coordinates[3] + row[6]
     c, s = once(half_turn(x * x + y * y + z * z), one)
@@ -164,7 +179,7 @@ def _step(e: Effect, row: jax.Array, coordinates: jax.Array, strength: jax.Array
     # a' = c - i z, b' = y - i x; the product's a = a' a - conj(b') b, b = b' a + conj(a') b
     a = c * ar + z * ai - (y * br - x * bi), c * ai - z * ar - (y * bi + x * br)
     b = y * ar + x * ai + c * br - z * bi, y * ai - x * ar + c * bi + z * br
-    return Effect(a, b, e.q, e.Q)
+    return a, b
 
 
 def _gathered(e: Effect, weight: jax.Array) -> Effect:

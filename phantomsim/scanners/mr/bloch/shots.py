@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,7 +19,7 @@ from phantomsim.scanners.mr.bloch.turns import split_moments
 from phantomsim.scanners.mr.sequences import Sequence
 from phantomsim.scanners.mr.trajectory import Trajectory, inner, moments, trajectory
 
-Array = jax.Array | np.ndarray
+Array = Any  # numpy's on the host, JAX's in compiled code
 
 
 @partial(

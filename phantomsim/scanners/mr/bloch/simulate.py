@@ -107,9 +107,9 @@ def _cut(value: Array | None, name: str, start: int, size: int) -> Array | None:
 def _signals(plan_: Plan, read: Shots, spins: Spins) -> jax.Array:
     """Of a chunk, complex64 [coil, shot, sample]."""
     chunk = chunk_of(spins)
-    prime = None if spins.T2prime_ms is None else 1000.0 / spins.T2prime_ms
+    prime = None if spins.T2prime_ms is None else 1000.0 / jnp.asarray(spins.T2prime_ms)
     m = magnetisations(plan_, read, chunk, jnp.abs(spins.transmit), prime)
-    receive = spins.receive * spins.amplitude * jnp.conj(_phasor(spins.transmit))
+    receive = jnp.asarray(spins.receive) * spins.amplitude * jnp.conj(_phasor(jnp.asarray(spins.transmit)))
     return jax.lax.complex(*signals(read, m, weights(read, chunk, prime, receive), chunk, prime))
 
 
@@ -126,7 +126,7 @@ def _final(plan_: Plan, spins: Spins) -> tuple[jax.Array, jax.Array]:
     m = run(plan_, chunk, jnp.abs(spins.transmit))
     m = turn(m, jnp.cos(plan_.end_rad), jnp.sin(plan_.end_rad))
     m = free(m, precessions(plan_.end_moments, chunk))
-    return jax.lax.complex(m.real, m.imag) * _phasor(spins.transmit), m.along
+    return jax.lax.complex(m.real, m.imag) * _phasor(jnp.asarray(spins.transmit)), m.along
 
 
 @jax.jit
