@@ -28,6 +28,7 @@ def train_of(
     voxel_mm: Many[float] | None = None,
     path: Trajectory | None = None,
     least: float = SEEN,
+    alone: bool = False,
 ) -> Train:
     """Pulses, dephasing and echoes of one slice.
 
@@ -42,6 +43,7 @@ def train_of(
         voxel_mm: (x, y, z) extent over which moments count as dephasing; None: what the readouts and pulses resolve.
         path: trajectory of the sequence, where it is known already.
         least: share of its flip in the middle of its slice below which a pulse is left out.
+        alone: pulses that select other slices are left out, wherever they reach.
     Raises:
         ScannerError: no shot belongs to the slice, or the moments have no common quantum.
         NotExcited: the point lies beyond the slice.
@@ -53,6 +55,8 @@ def train_of(
     excitation = np.searchsorted(blocks, path.excitation[own[0]])
     point = np.asarray(position_mm if position_mm is not None else _middle(sequence, blocks, gradient, excitation))
     turns, seen = _turns(sequence, blocks, gradient @ point + shift_Hz - sequence.pulse_offset_Hz[blocks], least)
+    if alone:
+        seen &= _selects(gradient, sequence.pulse_offset_Hz[blocks], excitation)
     index = np.full(len(blocks), -1)
     index[seen] = np.arange(seen.sum())
     own = own[index[np.searchsorted(blocks, path.excitation[own])] >= 0]
@@ -96,6 +100,13 @@ def _between(first: np.ndarray, last: np.ndarray, count: int) -> np.ndarray:
     """Intervals from an excitation to the last pulse before its shots: what they dephase must come back [count]."""
     edges = np.bincount(first + 1, minlength=count + 2) - np.bincount(last + 1, minlength=count + 2)
     return np.cumsum(edges)[:count] > 0
+
+
+def _selects(gradient: np.ndarray, offset_Hz: np.ndarray, which: int) -> np.ndarray:
+    """Pulses without gradient, and those whose slice is that of pulse `which`, bool [P]."""
+    strength = np.linalg.norm(gradient, axis=1)
+    place = np.divide(offset_Hz, strength, out=np.zeros(len(offset_Hz)), where=strength > 0)
+    return (strength == 0) | (np.abs(place - place[which]) < 1e-3)
 
 
 def _wrap(angle_rad: np.ndarray) -> np.ndarray:

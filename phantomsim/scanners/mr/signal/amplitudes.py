@@ -10,8 +10,8 @@ import numpy as np
 from phantomsim.materials import MRProperties
 from phantomsim.scanners.mr.signal.modes import Kinds, Rates
 
-SAME = 1e-5  # of the largest amplitude: shots that differ by less are of one kind
-PROFILE = 1e-4  # of the root mean square over a slice's profile
+SAME = 4e-3  # of the largest amplitude: shots that differ by less are of one kind
+PROFILE = 1e-3  # of the root mean square over a slice's profile
 NO_PROTONS_s = 1e-5  # relaxation time of what gives no signal
 
 
@@ -52,17 +52,28 @@ def compressed(contrast: Contrast, decay_s: np.ndarray, dephasing_s: np.ndarray,
         path: of each shot [shot].
     """
     a = contrast.amplitude
-    largest = max(np.abs(a).max(), 1e-300)
-    flat = np.round(a.reshape(-1, a.shape[-1]).T / (SAME * largest))
     times = np.round(np.column_stack([dephasing_s[:, 0], decay_s[:, 0] - contrast.reference_s]) * 1e8)
-    key = np.column_stack([flat.real, flat.imag, times, path])
-    key = np.ascontiguousarray(key).view([("", key.dtype)] * key.shape[1]).ravel()
-    _, first, kind = np.unique(key, return_index=True, return_inverse=True)
+    _, group = np.unique(np.column_stack([times, path]), axis=0, return_inverse=True)
+    first, kind = alike(a.reshape(-1, a.shape[-1]).T, group.ravel())
     few, profile = _compress(a[..., first])
-    kinds = Kinds(
-        few, decay_s[first] - contrast.reference_s[first, None], dephasing_s[first], kind.ravel().astype(np.int32)
-    )
+    kinds = Kinds(few, decay_s[first] - contrast.reference_s[first, None], dephasing_s[first], kind)
     return Compressed(kinds, profile)
+
+
+def alike(rows: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One of each kind of rows [n, value], and the kind of every row, int32 [n].
+
+    Rows of one group are of one kind where no value differs by more than SAME of the largest of all.
+    """
+    limit = SAME * max(float(np.abs(rows).max()), 1e-300)
+    kind, first = np.full(len(rows), -1, np.int32), []
+    while (kind < 0).any():
+        one = int(np.argmax(kind < 0))
+        left = np.flatnonzero((kind < 0) & (group == group[one]))
+        near = left[np.abs(rows[left] - rows[one]).max(1) <= limit]
+        kind[near] = len(first)
+        first.append(int(near[len(near) // 2]))
+    return np.array(first), kind
 
 
 def _compress(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.grid import Grid
+from phantomsim.scanners.mr.encode import fourier
+from phantomsim.scanners.mr.signal import trains
 from phantomsim.scanners.mr.signal.axes import Axis, axis, decimate
 from phantomsim.scanners.mr.signal.layers import Layers
 from phantomsim.scanners.mr.signal.modes import Modes
@@ -45,11 +47,15 @@ class Object:
     flips: int = 1
 
 
-def row_tables(slab: Slab, profile: np.ndarray, modes: Modes, flips: int) -> np.ndarray:
-    """Tables of every row of every slice, complex64 [slice, row, transmit, tissue, frequency, R]."""
+def row_weights(slab: Slab, profile: np.ndarray, flips: int) -> np.ndarray:
+    """Weights of the profile's modes, complex128 [slice, row, transmit, mode]."""
     q, nodes = profile.shape
-    weights = np.einsum("srz,qzb->srbq", slab.weight, profile.reshape(q, nodes // flips, flips), optimize=True)
-    return np.einsum("srbq,tqfk->srbtfk", weights, modes.table, optimize=True).astype(np.complex64)
+    return np.einsum("srz,qzb->srbq", slab.weight, profile.reshape(q, nodes // flips, flips), optimize=True)
+
+
+def row_tables(weights: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Tables of every row of one slice, complex64 [row, transmit, tissue, frequency, R]."""
+    return np.einsum("rbq,tqfk->rbtfk", weights, table, optimize=True).astype(np.complex64)
 
 
 def axes_of(protocol: MRProtocol, subject: Object) -> tuple[Axis, Axis]:
@@ -68,28 +74,80 @@ def slices(
     subject: Object, protocol: MRProtocol, shots: Shots, modes: Modes, profile: np.ndarray, slab: Slab, scale: float
 ) -> jax.Array:
     """K-space of a 2D Cartesian scan, complex64 [coil, shot, sample] at the image's samples, in ascending k."""
-    tables = row_tables(slab, profile, modes, subject.flips)
+    weights = row_weights(slab, profile, subject.flips)
     y, x = axes_of(protocol, subject)
-    basis = jnp.asarray(ordered(modes, shots) * scale)
+    basis = (ordered(modes.basis, modes.timing, shots) * scale).astype(np.complex64)
+    of_slice = _trains if modes.amplitude.shape[2] > 1 else _alike
     found, places = [], []
     for number in range(protocol.slices):
         mine = np.flatnonzero(shots.slice == number)
-        images = seen(subject.layers, subject.around, tables[number], slab.start[number])
-        line, kind = shots.line[mine], modes.of_shot[mine]
-        part = lattice(images, y, x, line, kind, basis, protocol.phase_axis, (y.length, x.length))
+        part = of_slice(subject, protocol, shots, modes, basis, (y, x), weights[number], slab.start[number], mine)
         found.append(decimate(part, protocol.samples, protocol.readout_oversampling))
         places.append(mine)
-    back = np.argsort(np.concatenate(places))
-    return jnp.concatenate(found, axis=1)[:, back]
+    return jnp.concatenate(found, axis=1)[:, np.argsort(np.concatenate(places))]
 
 
-def ordered(modes: Modes, shots: Shots) -> np.ndarray:
-    """The basis with its samples in ascending k, complex64 [kind, sample, R]."""
+def _alike(
+    subject: Object,
+    protocol: MRProtocol,
+    shots: Shots,
+    modes: Modes,
+    basis: np.ndarray,
+    axes: tuple[Axis, Axis],
+    weights: np.ndarray,
+    start: int,
+    mine: np.ndarray,
+) -> jax.Array:
+    """One slice whose lines have one contrast: one image a mode."""
+    table = row_tables(weights, modes.amplitude[:, :, :1, None] * modes.table[:, None])
+    images = seen(subject.layers, subject.around, table, start)
+    lengths = (axes[0].length, axes[1].length)
+    return lattice(images, *axes, shots.line[mine], modes.timing[mine], basis, protocol.phase_axis, lengths)
+
+
+def _trains(
+    subject: Object,
+    protocol: MRProtocol,
+    shots: Shots,
+    modes: Modes,
+    basis: np.ndarray,
+    axes: tuple[Axis, Axis],
+    weights: np.ndarray,
+    start: int,
+    mine: np.ndarray,
+) -> jax.Array:
+    """One slice whose lines have contrasts of their own."""
+    kinds, lines, place = trains.by_kind(modes.kind[mine], shots.line[mine])
+    timing = np.zeros(modes.amplitude.shape[2], int)
+    timing[modes.kind] = modes.timing
+    i = 1 if protocol.phase_axis == "y" else 2
+    k = (lines - protocol.phase_lines // 2) / protocol.fov_mm[i - 1]
+    centres = subject.axes_mm[i] - protocol.offset_mm[2 - i]
+    phase = fourier(k.ravel(), centres, subject.spacing_mm[i]).reshape(*k.shape, -1)
+    amplitude = np.einsum("rbq,tqk->krbt", weights, modes.amplitude[:, :, kinds], optimize=True)
+    readout = axes[1] if protocol.phase_axis == "y" else axes[0]
+    found = trains.lattice(
+        subject.layers,
+        subject.around,
+        modes.table,
+        amplitude.astype(np.complex64),
+        start,
+        phase.astype(np.complex64),
+        readout,
+        basis[timing[kinds]],
+        protocol.phase_axis,
+        readout.length,
+    )
+    return found[:, place]
+
+
+def ordered(basis: np.ndarray, of_shot: np.ndarray, shots: Shots) -> np.ndarray:
+    """A basis [kind, sample, R] with its samples in ascending k, complex64; `of_shot` is the kind of each shot."""
     if shots.order is None:
-        return modes.basis
-    path = np.zeros(len(modes.basis), int)
-    path[modes.of_shot] = shots.path
-    return np.take_along_axis(modes.basis, shots.order[path][..., None], axis=1)
+        return basis
+    path = np.zeros(len(basis), int)
+    path[of_shot] = shots.path
+    return np.take_along_axis(basis, shots.order[path][..., None], axis=1)
 
 
 def middles_mm(protocol: MRProtocol) -> np.ndarray:

@@ -64,9 +64,9 @@ def magnetise(table: Array, layers: Layers, frequency: Array, transmit: Array) -
 
     def one(job: tuple[Array, ...]) -> Array:
         rows, label, rest, share, f, b = job
-        total = rest * _look_up(rows, label, f, b)
+        total = rest * look_up(rows, label, f, b)
         for i in range(share.shape[0]):
-            total += share[i] * _look_up(rows, jnp.full_like(label, layers.tissue[i]), f, b)
+            total += share[i] * look_up(rows, jnp.full_like(label, layers.tissue[i]), f, b)
         return total
 
     shares = jnp.moveaxis(layers.share, 0, 1)
@@ -74,8 +74,8 @@ def magnetise(table: Array, layers: Layers, frequency: Array, transmit: Array) -
     return jnp.moveaxis(found, 1, 0)
 
 
-def _look_up(table: Array, label: Array, f: Array, b: Array) -> Array:
-    """Linear interpolation in frequency and transmit, complex64 [R, y, x]."""
+def look_up(table: Array, label: Array, f: Array, b: Array) -> Array:
+    """Linear interpolation in frequency and transmit of [transmit, tissue, frequency, R] at voxels [...]: [R, ...]."""
     flips, _, frequencies, _ = table.shape
     label = label.astype(jnp.int32)
 

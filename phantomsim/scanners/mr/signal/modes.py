@@ -1,14 +1,16 @@
-"""Few volumes for all samples: what tissues, frequencies and flip angles do to a sample, as a sum of a few products.
+"""Few volumes for all samples: what tissues and frequencies do to a sample, as a sum of a few products.
 
 A voxel of tissue t at frequency f contributes to sample j of shot n, besides its phase in k-space,
 
     h(t, f; n, j) = a(t, n) exp(-(t_nj - t_n) / T2 - |tau_nj| / T2' - 2 pi i (shift_t + f) tau_nj),
 
-with a the amplitude at the shot's echo t_n (from phase graphs) and tau the time for which off-resonance has acted. As a
-matrix it has a low rank R, so that h = sum_r p_r(t, f) q_r(n, j) with an error that is stated: R volumes are
-transformed, whatever the train or the readout. It is the time-segmented Fourier transform (Noll et al. 1991,
+with a the amplitude at the shot's echo t_n (from phase graphs) and tau the time for which off-resonance has acted. What
+happens during a readout has, as a matrix of (t, f) and j, a low rank L: h = a(t, n) sum_l p_l(t, f) q_l(j), with an
+error that is stated, and L volumes do for all samples. It is the time-segmented Fourier transform (Noll et al. 1991,
 doi:10.1109/42.108599; Sutton et al. 2003, doi:10.1109/TMI.2002.808360) with the best possible segments, for
-relaxation, chemical shift and echo trains as well.
+relaxation and chemical shift as well.
+
+Where every shot has a timing of its own (echo-planar imaging) all shots of an excitation are one long readout.
 """
 
 from __future__ import annotations
@@ -18,16 +20,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-TOLERANCE = 2e-4  # of the samples' root mean square
-SHOTS, SAMPLES, FREQUENCIES = 40, 13, 9  # of each at most, from which the modes are found
-STEP_rad = 0.05  # of phase between tabulated frequencies; interpolated linearly: an error of .05^2 / 8 = 3e-4
+TOLERANCE = 1e-3  # of the samples' root mean square
+TRAIN = 2e-3  # of the amplitudes' root mean square, where trains are brought into few volumes
+SHOTS, SAMPLES, FREQUENCIES = 64, 17, 13  # of each at most, from which the modes are found
+STEP_rad = 0.06  # of phase between tabulated frequencies; interpolated linearly: an error of .06^2 / 8 = 5e-4
 
 
 class Kinds(NamedTuple):
     """Shots that differ in nothing but their place in k-space are of one kind; N kinds.
 
     Attributes:
-        amplitude: at the echo, complex128 [tissue, profile, frequency (1 if it does not matter), N].
+        amplitude: at the echo with proton density, complex128 [tissue, profile, frequency (1: no matter), N].
         decay_s: time from the echo to each sample [N, sample].
         dephasing_s: time for which off-resonance has acted [N, sample].
         of_shot: kind of each shot, int32 [shot].
@@ -49,20 +52,24 @@ class Rates(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """h = sum_r table[t, profile, f, r] basis[n, j, r], with the carrier exp(-2 pi i f carrier_s) taken out.
+    """h = a[t, q, k] sum_l table[t, f, l] basis[n, j, l], with the carrier exp(-2 pi i f carrier_s) taken out.
 
     Attributes:
-        table: complex64 [tissue, profile, frequency, R].
-        basis: complex64 [kind, sample, R].
-        of_shot: kind of each shot, int32 [shot].
+        amplitude: complex64 [tissue, profile, K].
+        kind: k of each shot, int32 [shot].
+        table: complex64 [tissue, frequency, L].
+        basis: complex64 [N, sample, L].
+        timing: n of each shot, int32 [shot].
         first_Hz, step_Hz: of the tabulated frequencies.
         carrier_s: whose phase voxels get exactly.
         error: largest error of a sample over the largest sample, as measured where the modes were found.
     """
 
+    amplitude: np.ndarray
+    kind: np.ndarray
     table: np.ndarray
     basis: np.ndarray
-    of_shot: np.ndarray
+    timing: np.ndarray
     first_Hz: float
     step_Hz: float
     carrier_s: float
@@ -70,7 +77,7 @@ class Modes:
 
     @property
     def rank(self) -> int:
-        """R."""
+        """L."""
         return self.table.shape[-1]
 
 
@@ -80,25 +87,65 @@ def modes(kinds: Kinds, rates: Rates, range_Hz: tuple[float, float], tolerance: 
     Args:
         range_Hz: lowest and highest off-resonance of the object; equal: none.
     """
+    times, timing = _timings(kinds)
+    amplitude, kind, own = _parted(kinds, times)
     carrier = float((kinds.dephasing_s.min() + kinds.dephasing_s.max()) / 2)
     table_Hz = frequencies_Hz(kinds, range_Hz, carrier)
     coarse = _spread(len(table_Hz), FREQUENCIES if kinds.amplitude.shape[2] == 1 else 64)
-    some = _columns(kinds, _spread(len(kinds.decay_s), SHOTS), _spread(kinds.decay_s.shape[1], SAMPLES))
-    h = _response(some, rates, table_Hz, coarse, carrier)
-    left, size, right = np.linalg.svd(h.reshape(-1, h.shape[-1]), full_matrices=False)
+    decay, dephasing = kinds.decay_s[times], kinds.dephasing_s[times]
+    some = _columns(own, decay, dephasing, _spread(len(times), SHOTS), _spread(decay.shape[1], SAMPLES))
+    every = _columns(own, decay, dephasing, np.arange(len(times)), np.arange(decay.shape[1]))
+    strength = np.abs(kinds.amplitude).max((1, 2, 3))[:, None, None]
+    h = (strength * _response(some, rates, table_Hz[coarse], carrier)).reshape(-1, some.decay_s.size)
+    left, size, right = np.linalg.svd(h, full_matrices=False)
     tail = np.sqrt(np.cumsum(size[::-1] ** 2)[::-1])
     rank = max(1, int(np.sum(tail > tolerance * tail[0])))
-    left = left[:, :rank]
     seen = right[:rank] * size[:rank, None]
-    error = float(np.abs(h.reshape(-1, h.shape[-1]) - left @ seen).max() / max(np.abs(h).max(), 1e-300))
-    everything = _columns(kinds, np.arange(len(kinds.decay_s)), np.arange(kinds.decay_s.shape[1]))
-    basis = _project(left, everything, rates, table_Hz, coarse, carrier)
-    table = _tabulate(seen, some, rates, table_Hz, carrier)
-    basis = basis.reshape(len(kinds.decay_s), -1, rank)
+    error = float(np.abs(h - left[:, :rank] @ seen).max() / max(np.abs(h).max(), 1e-300))
+    basis = _project(left[:, :rank], strength, every, rates, table_Hz[coarse], carrier)
+    inverse = np.linalg.pinv(seen)
+    table = np.concatenate(
+        [_response(some, rates, table_Hz[i : i + 1], carrier) @ inverse for i in range(len(table_Hz))], 1
+    )
     step = float(table_Hz[1] - table_Hz[0]) if len(table_Hz) > 1 else 1.0
     return Modes(
-        table.astype(np.complex64), basis.astype(np.complex64), kinds.of_shot, float(table_Hz[0]), step, carrier, error
+        amplitude.astype(np.complex64),
+        kind[kinds.of_shot],
+        table.astype(np.complex64),
+        basis.reshape(*decay.shape, rank).astype(np.complex64),
+        timing[kinds.of_shot],
+        float(table_Hz[0]),
+        step,
+        carrier,
+        error,
     )
+
+
+def _timings(kinds: Kinds) -> tuple[np.ndarray, np.ndarray]:
+    """The first kind of every timing of samples, and the timing of each kind."""
+    ends = np.column_stack([t[:, [0, -1]] for t in (kinds.decay_s, kinds.dephasing_s)])
+    _, first, timing = np.unique(np.round(ends * 1e8), axis=0, return_index=True, return_inverse=True)
+    return first, timing.ravel().astype(np.int32)
+
+
+def _parted(kinds: Kinds, times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Amplitudes as [tissue, profile, K], k of each kind, and what remains for each timing [tissue, frequency, N].
+
+    Few timings: the amplitudes are the kinds' own. Many: one amplitude, of the strongest kind, and each tissue's course
+    through the timings, which is the same at all places of a profile after one excitation. Amplitudes that
+    depend on the frequency go with the timings, at the mean of their profile.
+    """
+    a = kinds.amplitude
+    count = a.shape[3]
+    if a.shape[2] == 1 and len(times) <= 8:
+        return a[:, :, 0], np.arange(count, dtype=np.int32), np.ones((a.shape[0], 1, len(times)))
+    strongest = int(np.argmax(np.abs(a).sum((0, 1, 2))))
+    if a.shape[2] > 1:
+        return np.ones((a.shape[0], a.shape[1], 1)), np.zeros(count, np.int32), a[:, 0][..., times]
+    reference = a[:, :, 0, strongest]
+    power = np.maximum((np.abs(reference) ** 2).sum(1), 1e-300)
+    course = np.einsum("tq,tqn->tn", reference.conj(), a[:, :, 0][..., times]) / power[:, None]
+    return reference[..., None], np.zeros(count, np.int32), course[:, None]
 
 
 def frequencies_Hz(kinds: Kinds, range_Hz: tuple[float, float], carrier_s: float) -> np.ndarray:
@@ -118,48 +165,64 @@ def _spread(count: int, most: int) -> np.ndarray:
 
 
 class _Columns(NamedTuple):
-    amplitude: np.ndarray  # [tissue, profile, frequency, column]
+    own: np.ndarray  # [tissue, frequency or 1, column]
     decay_s: np.ndarray  # [column]
     dephasing_s: np.ndarray
 
 
-def _columns(kinds: Kinds, shots: np.ndarray, samples: np.ndarray) -> _Columns:
+def _columns(
+    own: np.ndarray, decay: np.ndarray, dephasing: np.ndarray, shots: np.ndarray, samples: np.ndarray
+) -> _Columns:
     pick = np.ix_(shots, samples)
-    amplitude = np.repeat(kinds.amplitude[..., shots], len(samples), axis=-1)
-    return _Columns(amplitude, kinds.decay_s[pick].ravel(), kinds.dephasing_s[pick].ravel())
+    return _Columns(np.repeat(own[..., shots], len(samples), axis=-1), decay[pick].ravel(), dephasing[pick].ravel())
 
 
-def _response(columns: _Columns, rates: Rates, table_Hz: np.ndarray, which: np.ndarray, carrier: float) -> np.ndarray:
-    """h [tissue, profile, frequency, column] without the carrier."""
+def _response(columns: _Columns, rates: Rates, at_Hz: np.ndarray, carrier: float) -> np.ndarray:
+    """h / a [tissue, frequency, column] without the carrier."""
     t, tau = columns.decay_s, columns.dephasing_s
-    own = -t / rates.T2_s[:, None] - np.abs(tau) / rates.T2prime_s[:, None] - 2j * np.pi * rates.shift_Hz[:, None] * tau
-    field = np.exp(-2j * np.pi * np.outer(table_Hz[which], tau - carrier))
-    amplitude = columns.amplitude if columns.amplitude.shape[2] == 1 else columns.amplitude[:, :, which]
-    return amplitude * np.exp(own)[:, None, None] * field
-
-
-def _tabulate(seen: np.ndarray, some: _Columns, rates: Rates, table_Hz: np.ndarray, carrier: float) -> np.ndarray:
-    """The left factor at all tabulated frequencies."""
-    inverse = np.linalg.pinv(seen)
-    if some.amplitude.shape[2] > 1:
-        parts = [_response(some, rates, table_Hz, np.array([i]), carrier) @ inverse for i in range(len(table_Hz))]
-        return np.concatenate(parts, axis=2)
-    own = _response(some, rates, np.zeros(1), np.zeros(1, int), carrier)[:, :, 0]
-    field = np.exp(-2j * np.pi * np.outer(table_Hz, some.dephasing_s - carrier)).astype(np.complex64)
-    scaled = (own[..., None] * inverse).astype(np.complex64)  # [tissue, profile, column, R]
-    flat = np.moveaxis(scaled, 2, 0).reshape(len(inverse), -1)
-    return np.moveaxis((field @ flat).reshape(len(table_Hz), *own.shape[:2], -1), 0, 2)
+    rate = (
+        -t / rates.T2_s[:, None] - np.abs(tau) / rates.T2prime_s[:, None] - 2j * np.pi * rates.shift_Hz[:, None] * tau
+    )
+    field = np.exp(-2j * np.pi * np.outer(at_Hz, tau - carrier))
+    return columns.own * np.exp(rate)[:, None] * field
 
 
 def _project(
-    left: np.ndarray, columns: _Columns, rates: Rates, table_Hz: np.ndarray, which: np.ndarray, carrier: float
+    left: np.ndarray, strength: np.ndarray, columns: _Columns, rates: Rates, at_Hz: np.ndarray, carrier: float
 ) -> np.ndarray:
-    """The right factor of all columns [column, R], in pieces: bounded memory."""
-    piece = max(1, 4_000_000 // left.shape[0])
-    found = []
+    """The right factor of all columns [column, L], in pieces: bounded memory."""
+    piece, found = max(1, 4_000_000 // left.shape[0]), []
     for at in range(0, columns.decay_s.size, piece):
         cut = slice(at, at + piece)
-        part = _Columns(columns.amplitude[..., cut], columns.decay_s[cut], columns.dephasing_s[cut])
-        h = _response(part, rates, table_Hz, which, carrier)
-        found.append((left.conj().T @ h.reshape(left.shape[0], -1)).T)
+        part = _Columns(columns.own[..., cut], columns.decay_s[cut], columns.dephasing_s[cut])
+        h = (strength * _response(part, rates, at_Hz, carrier)).reshape(left.shape[0], -1)
+        found.append((left.conj().T @ h).T)
     return np.concatenate(found)
+
+
+class Flat(NamedTuple):
+    """Trains and readouts in one: h = sum_r table[t, q, f, r] basis[k, j, r]; R = trains' modes x L.
+
+    Attributes:
+        table: complex64 [tissue, profile, frequency, R].
+        basis: complex64 [kind, sample, R].
+        of_shot: kind of each shot, int32 [shot].
+    """
+
+    table: np.ndarray
+    basis: np.ndarray
+    of_shot: np.ndarray
+
+
+def flat(found: Modes, tolerance: float = TRAIN) -> Flat:
+    """Bring the amplitudes of all kinds into few modes too."""
+    tissues, q, kinds = found.amplitude.shape
+    left, size, right = np.linalg.svd(found.amplitude.reshape(tissues * q, kinds), full_matrices=False)
+    tail = np.sqrt(np.cumsum(size[::-1] ** 2)[::-1])
+    count = max(1, int(np.sum(tail > tolerance * tail[0])))
+    few = (left[:, :count] * size[:count]).reshape(tissues, q, 1, count, 1)
+    table = (few * found.table[:, None, :, None]).reshape(tissues, q, -1, count * found.rank)
+    pairs, of_shot = np.unique(np.column_stack([found.kind, found.timing]), axis=0, return_inverse=True)
+    train, readout = right[:count].T[pairs[:, 0]], found.basis[pairs[:, 1]]
+    basis = (train[:, None, :, None] * readout[:, :, None]).reshape(len(pairs), -1, count * found.rank)
+    return Flat(table.astype(np.complex64), basis.astype(np.complex64), of_shot.ravel().astype(np.int32))

@@ -14,7 +14,7 @@ from phantomsim.scanners.mr.signal import moving_samples as samples
 from phantomsim.scanners.mr.signal import moving_views as views
 from phantomsim.scanners.mr.signal.axes import axis, decimate
 from phantomsim.scanners.mr.signal.engine import Object
-from phantomsim.scanners.mr.signal.modes import Modes
+from phantomsim.scanners.mr.signal.modes import Flat
 from phantomsim.scanners.mr.signal.moving_states import State
 from phantomsim.scanners.mr.signal.moving_volumes import Rows, Warp
 from phantomsim.scanners.mr.signal.planes import lattice
@@ -41,7 +41,7 @@ class Scene:
     played: Played
     subject: Object
     profile: np.ndarray
-    modes: Modes
+    modes: Flat
     nodes_mm: np.ndarray
     flips: np.ndarray
     warp: Warp | None = None
@@ -66,7 +66,7 @@ def _moved(scene: Scene, state: State) -> Object:
 def on_lattice(scene: Scene, images: Array, state: State) -> Array:
     p, shots, which = scene.protocol, scene.played.shots, samples.padded(state.shots)
     y, x = engine.axes_of(p, _moved(scene, state))
-    basis = jnp.asarray(engine.ordered(scene.modes, shots))
+    basis = jnp.asarray(engine.ordered(scene.modes.basis, scene.modes.of_shot, shots))
     kind = scene.modes.of_shot[which]
     found = lattice(images, y, x, shots.line[which], kind, basis, p.phase_axis, (y.length, x.length))
     return decimate(found[:, : len(state.shots)], p.samples, p.readout_oversampling)
@@ -80,7 +80,7 @@ def on_slab_lattice(scene: Scene, volumes: Array, seen: views.Seen, body: Rows, 
     axes = (along_z, *engine.axes_of(p, moved))
     around = scene.subject.around._replace(nodes=seen.nodes, sensitivity=seen.table)
     place = shots.partition[which] * p.phase_lines + shots.line[which]
-    basis = jnp.asarray(engine.ordered(scene.modes, shots))
+    basis = jnp.asarray(engine.ordered(scene.modes.basis, scene.modes.of_shot, shots))
     lengths = (axes[0].length, axes[1].length, axes[2].length)
     found = volume.lattice(
         volumes, around, axes, place, scene.modes.of_shot[which], basis, p.phase_axis, lengths,

@@ -18,7 +18,7 @@ from phantomsim.scanners.breathing_field import Body, body
 from phantomsim.scanners.mr.motion import respiratory
 from phantomsim.scanners.mr.signal import volume
 from phantomsim.scanners.mr.signal.engine import Object
-from phantomsim.scanners.mr.signal.modes import Modes
+from phantomsim.scanners.mr.signal.modes import Flat
 from phantomsim.scanners.mr.signal.planes import rows_of
 from phantomsim.scanners.mr.spec.motion import Breathing
 
@@ -44,7 +44,7 @@ class Rows:
     volumes: Array
 
 
-def rows(subject: Object, modes: Modes, needed: np.ndarray) -> Rows:
+def rows(subject: Object, modes: Flat, needed: np.ndarray) -> Rows:
     """The rows that are needed (bool [z]), and what lies between them."""
     first, count = _window(needed)
     table = np.moveaxis(modes.table, 1, 2)  # [tissue, frequency, profile, R]
@@ -54,7 +54,7 @@ def rows(subject: Object, modes: Modes, needed: np.ndarray) -> Rows:
     around = subject.around._replace(frequency=frequency, turns=turns, transmit=nowhere)
     found = volume.modes_of(rows_of(subject.layers, jnp.asarray(first), count), around, jnp.asarray(table))
     z, y, x = subject.axes_mm
-    shape = (modes.table.shape[1], modes.rank, count, len(y), len(x))
+    shape = (modes.table.shape[1], modes.table.shape[-1], count, len(y), len(x))
     return Rows(first, count, (z[first : first + count], y, x), found.reshape(shape))
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from phantomsim.scanners.mr.signal.axes import Axis, transform
 from phantomsim.scanners.mr.signal.layers import Layers, magnetise
@@ -52,10 +53,23 @@ def seen(layers: Layers, around: Surroundings, table: Array, start: Array) -> Ar
     rows = table.shape[0]
     here = rows_of(layers, start, rows)
     shape = here.label.shape
-    frequency, turns, transmit = (_rows(v, start, shape) for v in (around.frequency, around.turns, around.transmit))
+    frequency, turns, transmit = (some_rows(v, start, shape) for v in (around.frequency, around.turns, around.transmit))
     volume = magnetise(table, here, frequency, transmit) * turned(turns)
-    maps = sensitivities(around, start, rows)
-    return jnp.einsum("kryx,cryx->kcyx", volume, maps, precision="highest")
+    return heard(volume, sensitivities(around, start, rows))
+
+
+def heard(volume: Array, maps: Array) -> Array:
+    """Volumes of some rows [R, row, y, x] under sensitivities [power, coil, y, x]: images [R, coil, y, x]."""
+    powers = jnp.asarray(_powers(volume.shape[1]), volume.dtype)
+    moments = jnp.einsum("mr,kryx->mkyx", powers, volume, precision="highest")
+    images = [moment[:, None] * of_coil for moment, of_coil in zip(moments, maps)]
+    return sum(images[1:], images[0])
+
+
+def _powers(rows: int) -> np.ndarray:
+    """1, z and z^2 at the rows, z from -1 to 1, float64 [power, row]; a sensitivity is no rougher within a slice."""
+    z = np.linspace(-1, 1, rows) if rows > 1 else np.zeros(1)
+    return z ** np.arange(min(3, rows))[:, None]
 
 
 def turned(turns: Array) -> Array:
@@ -70,19 +84,21 @@ def rows_of(layers: Layers, start: Array, rows: int) -> Layers:
     return Layers(cut(layers.label), cut(layers.rest), layers.tissue, cut(layers.share, axis=1))
 
 
-def _rows(values: Array, start: Array, shape: tuple[int, ...]) -> Array:
+def some_rows(values: Array, start: Array, shape: tuple[int, ...]) -> Array:
+    """Some rows of a field; one number stands for all."""
     if values.shape == (1, 1, 1):
         return jnp.broadcast_to(values, shape)
     return jax.lax.dynamic_slice_in_dim(values, start, shape[0])
 
 
 def sensitivities(around: Surroundings, start: Array, rows: int) -> Array:
-    """Coil sensitivities at the voxels of some rows, complex64 [coil, row, y, x]."""
-    along_z = jax.lax.dynamic_slice_in_dim(around.nodes[0], start, rows)
+    """Coil sensitivities of some rows as a parabola in z, complex64 [power, coil, y, x]; see `heard`."""
+    fit = jnp.asarray(np.linalg.pinv(_powers(rows).T), jnp.float32)
+    along_z = jnp.matmul(fit, jax.lax.dynamic_slice_in_dim(around.nodes[0], start, rows), precision="highest")
     parts = jnp.stack([around.sensitivity.real, around.sensitivity.imag])
-    maps = jnp.einsum("rz,pczyx->pcryx", along_z, parts, precision="highest")
-    maps = jnp.einsum("Yy,pcryx->pcrYx", around.nodes[1], maps, precision="highest")
-    maps = jnp.einsum("Xx,pcryx->pcryX", around.nodes[2], maps, precision="highest")
+    maps = jnp.einsum("mz,pczyx->pmcyx", along_z, parts, precision="highest")
+    maps = jnp.einsum("Yy,pmcyx->pmcYx", around.nodes[1], maps, precision="highest")
+    maps = jnp.einsum("Xx,pmcyx->pmcyX", around.nodes[2], maps, precision="highest")
     return jax.lax.complex(maps[0], maps[1])
 
 

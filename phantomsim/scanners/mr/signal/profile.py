@@ -1,4 +1,7 @@
-"""Trains of pulses at places across a slice: beside its middle spins are turned less, or by its neighbours' pulses."""
+"""Trains of pulses at places across a slice: beside its middle spins are turned less.
+
+Pulses of other slices are left out: cross-talk is seen by the Bloch engine alone.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from phantomsim.errors import ScannerError
-from phantomsim.scanners.mr.epg import Train, train_of
+from phantomsim.scanners.mr.epg import NotExcited, Train, train_of
 from phantomsim.scanners.mr.epg.pulses import gradients
 from phantomsim.scanners.mr.sequences import NONE, Sequence
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
@@ -47,8 +49,10 @@ def trains_of(sequence: Sequence, protocol: MRProtocol, slice_index: int, shift_
     for node in nodes:
         try:
             at = place + np.array([0.0, 0.0, node])
-            found.append(train_of(sequence, slice_index, position_mm=at, shift_Hz=shift_Hz, path=path, least=LEAST))
-        except ScannerError:  # beyond the reach of the pulse
+            found.append(
+                train_of(sequence, slice_index, position_mm=at, shift_Hz=shift_Hz, path=path, least=LEAST, alone=True)
+            )
+        except NotExcited:  # beyond the reach of the pulse
             found.append(None)
     found[NODES // 2] = middle
     return Trains(nodes, tuple(found))

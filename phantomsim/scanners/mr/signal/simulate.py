@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 import jax
@@ -18,17 +17,18 @@ from phantomsim.scanners.mr.fields.b0 import field_map_Hz
 from phantomsim.scanners.mr.fields.transmit import transmit_map
 from phantomsim.scanners.mr.played import Played
 from phantomsim.scanners.mr.signal import engine, moving, points, volume
-from phantomsim.scanners.mr.signal.amplitudes import Compressed, compressed, rates
+from phantomsim.scanners.mr.signal.amplitudes import compressed, rates
 from phantomsim.scanners.mr.signal.axes import axis
 from phantomsim.scanners.mr.signal.contrast import contrast
 from phantomsim.scanners.mr.signal.layers import Layers, layers
-from phantomsim.scanners.mr.signal.modes import Kinds, Modes, Rates, modes
+from phantomsim.scanners.mr.signal.modes import Flat, Modes, Rates, flat, modes
 from phantomsim.scanners.mr.signal.moving_encode import Scene
 from phantomsim.scanners.mr.signal.planes import Surroundings, seen
 from phantomsim.scanners.mr.signal.shots import Shots
-from phantomsim.scanners.mr.signal.slab import slab
+from phantomsim.scanners.mr.signal.slab import Slab, slab
 from phantomsim.scanners.mr.spec import MRProtocol, MRScanner
 
+BEYOND = 0.002  # of the voxels on each side: their phase at the echo is right, but not their shift along the readout
 FLIPS = 9  # tabulated transmit fields, where they vary
 NOWHERE = np.zeros((1, 1, 1), np.float32)
 
@@ -47,7 +47,7 @@ def kspace(
     transmit = transmit_map(scanner.fields, scanner.load, scanner.field_T, axes)
     flips = np.ones(1) if transmit is None else np.linspace(transmit.min(), transmit.max(), FLIPS)
     shots, rates = played.shots, tissue_rates(scanner, properties)
-    reach = _range_Hz(field, phantom, properties)
+    reach = range_Hz(field, phantom, properties, _rows(protocol, axes[0]))
     pulseq = protocol.sequence == "pulseq"
     found = contrast(shots, played.trains, properties, rates, flips, reach, not pulseq, played.saturates)
     few = compressed(found, *_times(shots), shots.path)
@@ -55,10 +55,11 @@ def kspace(
     nodes = played.trains(int(shots.slice[0]), 0.0).nodes_mm
     around = surroundings(scanner, axes, field, transmit, flips, basis)
     subject = engine.Object(layers(phantom), around, axes, phantom.grid.spacing_mm, len(flips))
-    still = partial(_encoded, scanner, protocol, shots, subject, few, basis, nodes)
+    still = partial(_encoded, scanner, protocol, shots, subject, few.profile, basis, nodes)
     if protocol.motion is None:
         return still(), field
-    in_uV = replace(basis, basis=basis.basis * np.float32(noise.emf_uV(scanner.field_T)))
+    whole = flat(basis)
+    in_uV = whole._replace(basis=whole.basis * np.float32(noise.emf_uV(scanner.field_T)))
     scene = Scene(scanner, protocol, played, subject, few.profile, in_uV, nodes, flips)
     return moving.kspace(scene, phantom, still), field
 
@@ -79,12 +80,31 @@ def off_resonance(
     return field_map_Hz(phantom, scanner.field_T, fields, isocentre_mm, scanner.coils.field_axis, properties)
 
 
-def _range_Hz(field: jax.Array, phantom: Phantom, properties: MRProperties) -> tuple[float, float]:
+def range_Hz(
+    field: jax.Array, phantom: Phantom, properties: MRProperties, rows: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Lowest and highest off-resonance of what gives a signal, but for the outermost voxels (see `BEYOND`).
+
+    Args:
+        rows: of the phantom that count, bool [z]; None: all.
+    """
     if field.size == 1:
         return 0.0, 0.0
-    seen = (np.asarray(properties.PD) > 0)[np.asarray(phantom.label)]
-    values = np.asarray(field)[seen]
-    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+    kept = slice(None) if rows is None or not rows.any() else rows
+    label = np.asarray(phantom.label)[kept]
+    values = np.asarray(field)[kept][(np.asarray(properties.PD) > 0)[label]]
+    if not values.size:
+        return 0.0, 0.0
+    low, high = np.quantile(values[:: max(1, values.size // 200_000)], [BEYOND, 1 - BEYOND])
+    return float(low), float(high)
+
+
+def _rows(protocol: MRProtocol, z_mm: np.ndarray) -> np.ndarray | None:
+    """Rows in or beside the slices."""
+    if protocol.encoding == "3d" or protocol.sequence == "pulseq":
+        return None
+    middles = engine.middles_mm(protocol)
+    return (z_mm > middles.min() - protocol.slice_mm) & (z_mm < middles.max() + protocol.slice_mm)
 
 
 def surroundings(
@@ -96,7 +116,7 @@ def surroundings(
     basis: Modes,
 ) -> Surroundings:
     """What voxels meet, in steps of the tables."""
-    frequency = jnp.clip((field - basis.first_Hz) / basis.step_Hz, 0, max(basis.table.shape[2] - 1, 0))
+    frequency = jnp.clip((field - basis.first_Hz) / basis.step_Hz, 0, max(basis.table.shape[1] - 1, 0))
     place = jnp.asarray(NOWHERE)
     if transmit is not None:
         place = jnp.clip((jnp.asarray(transmit) - flips[0]) / (flips[1] - flips[0]), 0, len(flips) - 1)
@@ -115,21 +135,21 @@ def _encoded(
     protocol: MRProtocol,
     shots: Shots,
     subject: engine.Object,
-    few: Compressed,
+    profile: np.ndarray,
     basis: Modes,
     nodes_mm: np.ndarray,
 ) -> jax.Array:
     scale = noise.emf_uV(scanner.field_T)
     if protocol.encoding == "3d":
-        return slab_kspace(protocol, shots, subject, few.profile, basis, scale)
+        return slab_kspace(protocol, shots, subject, profile, flat(basis), scale)
     cut = slab(engine.middles_mm(protocol), nodes_mm, protocol.slice_mm, subject.axes_mm[0], subject.spacing_mm[0])
     if protocol.cartesian:
-        return engine.slices(subject, protocol, shots, basis, few.profile, cut, scale)
-    return paths(protocol, shots, subject, few.profile, basis, cut, scale)
+        return engine.slices(subject, protocol, shots, basis, profile, cut, scale)
+    return paths(protocol, shots, subject, profile, flat(basis), cut, scale)
 
 
 def slab_kspace(
-    protocol: MRProtocol, shots: Shots, subject: engine.Object, profile: np.ndarray, basis: Modes, scale: float
+    protocol: MRProtocol, shots: Shots, subject: engine.Object, profile: np.ndarray, basis: Flat, scale: float
 ) -> jax.Array:
     """K-space of a 3D Cartesian scan, complex64 [coil, shot, sample], in ascending k."""
     table = np.einsum("qb,tqfk->btfk", profile, basis.table).astype(np.complex64)
@@ -148,7 +168,7 @@ def slab_kspace(
         axes,
         shots.partition * protocol.phase_lines + shots.line,
         basis.of_shot,
-        jnp.asarray(engine.ordered(basis, shots) * scale),
+        jnp.asarray(engine.ordered(basis.basis, basis.of_shot, shots) * scale),
         protocol.phase_axis,
         tuple(a.length for a in axes),
         protocol.readout_oversampling,
@@ -157,19 +177,27 @@ def slab_kspace(
 
 
 def paths(
-    protocol: MRProtocol, shots: Shots, subject: engine.Object, profile: np.ndarray, basis: Modes, cut, scale: float
+    protocol: MRProtocol,
+    shots: Shots,
+    subject: engine.Object,
+    profile: np.ndarray,
+    basis: Flat,
+    cut: Slab,
+    scale: float,
 ) -> jax.Array:
     """K-space of a 2D scan along any paths, complex64 [coil, shot, sample], in the order of time."""
-    tables = engine.row_tables(cut, profile, basis, subject.flips)
+    weights = engine.row_weights(cut, profile, subject.flips)
     spacing = np.asarray(subject.spacing_mm[1:], np.float32)
     middle = [a.mean() - o for a, o in zip(subject.axes_mm[1:], protocol.offset_mm[1::-1])]
     found, places = [], []
     for number in range(protocol.slices):
         mine = np.flatnonzero(shots.slice == number)
-        images = seen(subject.layers, subject.around, tables[number], cut.start[number])
+        images = seen(
+            subject.layers, subject.around, engine.row_tables(weights[number], basis.table), cut.start[number]
+        )
         k = points.in_order(shots.trajectory.k_per_mm(shots.index[mine]), 2)
-        weights = jnp.asarray(basis.basis * scale)
-        found.append(points.samples(images, k, spacing, np.asarray(middle, np.float32), basis.of_shot[mine], weights))
+        samples = jnp.asarray(basis.basis * scale)
+        found.append(points.samples(images, k, spacing, np.asarray(middle, np.float32), basis.of_shot[mine], samples))
         places.append(mine)
     return jnp.concatenate(found, axis=1)[:, np.argsort(np.concatenate(places))]
 
@@ -192,9 +220,10 @@ def plain(
     if protocol.motion is not None:
         raise ScannerError("given magnetisation lies still; image a phantom, or leave the protocol's motion out")
     samples = protocol.samples * protocol.readout_oversampling if protocol.cartesian else shots.trajectory.samples
+    none = np.zeros(len(shots.block), np.int32)
     once = Modes(
-        np.ones((1, 1, 1, 1), np.complex64), np.ones((1, samples, 1), np.complex64),
-        np.zeros(len(shots.block), np.int32), 0.0, 1.0, 0.0, 0.0,
+        np.ones((1, 1, 1), np.complex64), none, np.ones((1, 1, 1), np.complex64),
+        np.ones((1, samples, 1), np.complex64), none, 0.0, 1.0, 0.0, 0.0,
     )  # fmt: skip
     axes = engine.axes_from_isocentre(grid, isocentre_mm)
     around = surroundings(scanner, axes, jnp.asarray(NOWHERE), None, np.ones(1), once)
@@ -202,6 +231,4 @@ def plain(
     empty = jnp.zeros((0, *grid.shape), jnp.float32)
     whole = Layers(jnp.zeros(grid.shape, jnp.uint8), values, jnp.zeros(0, jnp.int32), empty)
     subject = engine.Object(whole, around, axes, grid.spacing_mm)
-    kinds = Kinds(*np.zeros((4, 0)))
-    few = Compressed(kinds, np.ones((1, 1), complex))
-    return _encoded(scanner, protocol, shots, subject, few, once, np.zeros(1))
+    return _encoded(scanner, protocol, shots, subject, np.ones((1, 1), complex), once, np.zeros(1))
