@@ -1,4 +1,4 @@
-"""Time and check the Bloch engine: `python benchmarks/mr_bloch.py [--repeat 5] [--spins 65536] [--cores 1]`.
+"""Time and check the Bloch engine: `python benchmarks/mr_bloch.py [--repeat 5] [--spins 262144] [--cores 1]`.
 
 The work: spoiled gradient echoes of 64^2 and 128^2 (15 deg, RF spoiling by 117 deg, 4 cycles of spoiling a voxel) over
 a slice of a head (of the folder `$PHANTOMSIM_HEADS`, else of discs), one coil. A pair is one isochromat at one sample;
@@ -89,10 +89,11 @@ def slice_of_head(spins: int):
 def _labels() -> tuple[np.ndarray, tuple[float, float], list[str], str]:
     folder = os.environ.get("PHANTOMSIM_HEADS")
     if folder and os.path.isdir(folder):
-        from phantomsim import specfile
         from phantomsim.generators.generate import generate
+        from phantomsim.generators.spec import FromFiles
+        from phantomsim.spec import read
 
-        phantom = generate(specfile.load("generators", "heads-from-files"), 1, 0)
+        phantom = generate(read("heads-from-files", FromFiles), 1, 0)
         middle = phantom.grid.shape[0] // 2
         return np.asarray(phantom.label)[middle], phantom.grid.spacing_mm[1:], list(phantom.tissues), "head slice"
     y, x = np.indices((180, 180)) - 89.5
@@ -170,7 +171,7 @@ def main() -> None:
     """Print all figures."""
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--repeat", type=int, default=5)
-    options.add_argument("--spins", type=int, default=1 << 16)
+    options.add_argument("--spins", type=int, default=1 << 18)
     options.add_argument("--cores", type=int, default=0, help="bind to so many cores; 0: do not")
     options.add_argument("--chunk", type=int, default=None)
     given = options.parse_args()

@@ -85,7 +85,7 @@ def error(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _reference() -> list[Law]:
-    sequence, spins = spoiled_gre(), random_spins(200)
+    sequence, spins = spoiled_gre(4), random_spins(100)
     expected, _ = reference(sequence, spins)
     assert expected is not None
     found = np.asarray(bloch.simulate(sequence, spins))
@@ -158,15 +158,15 @@ def _epi() -> list[Law]:
 
 def _tilted() -> list[Law]:
     """mz after a hard pulse off resonance: n_z^2 + (1 - n_z^2) cos of the whole angle (Bloch 1946)."""
-    build, pulse, field = Builder(), hard(1e-3), 250.0
-    build.add(1e-3, pulse, pulse_Hz=field)
-    offsets = np.linspace(-1500, 1500, 101)
+    build, pulse, field, length = Builder(), hard(), 2500.0, 1e-4
+    build.add(length, pulse, pulse_Hz=field)
+    offsets = np.linspace(-15000, 15000, 101)
     _, along = bloch.magnetisation(
         build.build(), bloch.Spins.at(np.zeros((101, 3)), off_resonance_Hz=offsets), chunk=128
     )
     whole = np.hypot(field, offsets)
     tilt = (offsets / whole) ** 2
-    expected = tilt + (1 - tilt) * np.cos(2 * np.pi * whole * 1e-3)
+    expected = tilt + (1 - tilt) * np.cos(2 * np.pi * whole * length)
     off = error(np.asarray(along), expected)
     return [Law("hard pulse off resonance, largest error of mz", "n^2 + (1 - n^2) cos wt", 0.0, off, 1e-5)]
 
