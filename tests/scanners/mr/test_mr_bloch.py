@@ -231,13 +231,13 @@ def test_gradients_agree_with_finite_differences() -> None:
 def test_numbers_do_not_recompile() -> None:
     from importlib import import_module
 
-    signals = import_module("phantomsim.scanners.mr.bloch.simulate")._signals
+    compiled = import_module("phantomsim.scanners.mr.bloch.simulate")._added
     spins = laws.random_spins(30, seed=9)
     bloch.simulate(SPGR, spins, chunk=64)
-    before = signals._cache_size()
+    before = compiled._cache_size()
     changed = dataclasses.replace(SPGR, pulse_Hz=SPGR.pulse_Hz * 1.3, gradient_Hz_per_mm=SPGR.gradient_Hz_per_mm * 0.9)
     assert np.isfinite(np.asarray(bloch.simulate(changed, laws.random_spins(150, seed=10), chunk=64))).all()
-    assert signals._cache_size() == before
+    assert compiled._cache_size() == before
 
 
 def test_spoiled_echo_of_a_voxel_needs_its_spins() -> None:

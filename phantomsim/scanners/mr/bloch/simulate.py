@@ -43,7 +43,10 @@ def simulate(sequence: Sequence, spins: Spins, *, chunk: int | None = None) -> j
     hears = receiver(sequence, path, sequence.pulse_phase_rad[pulses.block[before]], spins.extent_mm is not None)
     size = chunk or _size(spins.count, max(len(sequence.shots), len(pulses.block)))
     plan_, read = jax.tree.map(jnp.asarray, (plan_, read))
-    raw = sum(_signals(plan_, read, part) for part in _chunks(spins, size)) * hears.phasor
+    raw = jnp.zeros((spins.receive.shape[0], len(sequence.shots), path.samples), jnp.complex64)
+    for part in _chunks(spins, size):
+        raw = _added(raw, plan_, read, part)
+    raw = raw * hears.phasor
     return raw if spins.extent_mm is None else raw * _boxes(hears.k_per_mm, jnp.asarray(spins.extent_mm))
 
 
@@ -104,13 +107,13 @@ def _cut(value: Array | None, name: str, start: int, size: int) -> Array | None:
 
 @jax.jit
 @jax.checkpoint  # the backward pass runs a chunk again instead of keeping its magnetisation
-def _signals(plan_: Plan, read: Shots, spins: Spins) -> jax.Array:
-    """Of a chunk, complex64 [coil, shot, sample]."""
+def _added(raw: jax.Array, plan_: Plan, read: Shots, spins: Spins) -> jax.Array:
+    """K-space, complex64 [coil, shot, sample], with that of a chunk."""
     chunk = chunk_of(spins)
     prime = None if spins.T2prime_ms is None else 1000.0 / jnp.asarray(spins.T2prime_ms)
     m = magnetisations(plan_, read, chunk, jnp.abs(spins.transmit), prime)
     receive = jnp.asarray(spins.receive) * spins.amplitude * jnp.conj(_phasor(jnp.asarray(spins.transmit)))
-    return jax.lax.complex(*signals(read, m, weights(read, chunk, prime, receive), chunk, prime))
+    return raw + jax.lax.complex(*signals(read, m, weights(read, chunk, prime, receive), chunk, prime))
 
 
 def _phasor(transmit: jax.Array) -> jax.Array:
