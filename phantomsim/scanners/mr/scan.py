@@ -97,6 +97,15 @@ class Scan:
         """MR properties of tissues at the scanner's field; with a key, this patient's."""
         return relaxation(tissues, self.scanner.field_T, key)
 
+    def signal(self, tissues: tuple[str, ...], key: jax.Array | None = None) -> np.ndarray:
+        """Magnetisation of each tissue at the centre of k-space, in the middle of a slice on resonance, float32 [T].
+
+        Relative to water's at equilibrium; negative where a tissue is still inverted.
+        """
+        return simulate.at_centre(
+            self.scanner, played(self.scanner, complete(self.protocol)), self.properties(tissues, key)
+        )
+
     def expected(
         self, phantom: Phantom, isocentre_mm: tuple[float, float, float], key: jax.Array | None = None
     ) -> Expected:

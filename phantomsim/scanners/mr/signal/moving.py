@@ -25,7 +25,9 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim.phantom import Phantom
+from phantomsim.scanners.mr.played import Played
 from phantomsim.scanners.mr.signal import engine
+from phantomsim.scanners.mr.signal import moving_aslant as aslant
 from phantomsim.scanners.mr.signal import moving_encode as encode
 from phantomsim.scanners.mr.signal import moving_samples as samples
 from phantomsim.scanners.mr.signal import moving_views as views
@@ -33,10 +35,18 @@ from phantomsim.scanners.mr.signal import moving_weights as weights
 from phantomsim.scanners.mr.signal.moving_encode import Scene
 from phantomsim.scanners.mr.signal.moving_states import State, states, times_s
 from phantomsim.scanners.mr.signal.moving_volumes import Rows, rows, warp_of
+from phantomsim.scanners.mr.spec import MRProtocol
 from phantomsim.scanners.mr.spec.motion import Breathing
 
 Array = jax.Array
 Part = tuple[np.ndarray, Array]  # shots, and their samples [coil, shot, sample]
+TRAIN = 5e-4  # of the amplitudes' root mean square, where trains are brought into few volumes
+
+
+def moves(protocol: MRProtocol, played: Played) -> bool:
+    """Whether any shot sees the patient elsewhere than at rest."""
+    motion = protocol.motion
+    return motion is not None and not all(s.rest for s in states(motion, times_s(played.sequence, played.shots)))
 
 
 def kspace(scene: Scene, phantom: Phantom, still: Callable[[], Array]) -> Array:
@@ -98,6 +108,10 @@ def _from_slice(scene: Scene, body: Rows, cut: weights.Slice, state: State) -> A
     volumes = samples.weighed(_warped(scene, body, state), share)
     seen = views.sensitivities(scene.scanner, body.axes_mm, state)
     if state.tilted:
+        k = samples.turned_k(scene.protocol, scene.played.shots, samples.padded(state.shots), state)
+        at = aslant.nodes(state, cut, height, k)
+        if at is not None:
+            return aslant.kspace(scene, volumes / height, seen, body, cut, state, k, at)
         return encode.in_space(scene, volumes / height, seen, body, state)
     images = samples.summed(volumes, seen)
     if state.turned or not scene.protocol.cartesian:

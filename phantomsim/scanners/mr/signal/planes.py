@@ -125,7 +125,18 @@ def lattice(
         complex64 [coil, shot, sample].
     """
     y, x = (Axis(a.matrix, a.take, a.phase, n) for a, n in zip((y, x), lengths))
-    spectrum = transform(transform(images, y, 2), x, 3)
+    spectrum = both(images, y, x)
     if phase_axis == "x":
         spectrum = jnp.swapaxes(spectrum, 2, 3)
-    return jnp.einsum("kcns,nsk->cns", spectrum[:, :, line], basis[kind], precision="highest")
+    # Written out: a product of matrices this small, one for each sample, is several times slower.
+    parts = [spectrum[k][:, line] * basis[kind, :, k] for k in range(basis.shape[-1])]
+    return sum(parts[1:], parts[0])
+
+
+def both(values: Array, y: Axis, x: Axis) -> Array:
+    """`transform` along the last two dimensions, by one FFT where both fit."""
+    fits = y.length >= values.shape[-2] and x.length >= values.shape[-1]
+    if not fits:
+        return transform(transform(values, y, values.ndim - 2), x, values.ndim - 1)
+    spectrum = jnp.fft.fft2(values, s=(y.length, x.length))
+    return spectrum[..., y.take[:, None], x.take] * (y.phase[:, None] * x.phase)

@@ -47,7 +47,8 @@ def kspace(
     transmit = transmit_map(scanner.fields, scanner.load, scanner.field_T, axes)
     flips = np.ones(1) if transmit is None else np.linspace(transmit.min(), transmit.max(), FLIPS)
     shots, rates = played.shots, tissue_rates(scanner, properties)
-    reach = range_Hz(field, phantom, properties, _rows(protocol, axes[0]))
+    rows = None if moving.moves(protocol, played) else _rows(protocol, axes[0])
+    reach = range_Hz(field, phantom, properties, rows)
     pulseq = protocol.sequence == "pulseq"
     found = contrast(shots, played.trains, properties, rates, flips, reach, not pulseq, played.saturates)
     few = compressed(found, *_times(shots), shots.path)
@@ -58,10 +59,23 @@ def kspace(
     still = partial(_encoded, scanner, protocol, shots, subject, few.profile, basis, nodes)
     if protocol.motion is None:
         return still(), field
-    whole = flat(basis)
+    whole = flat(basis, moving.TRAIN)
     in_uV = whole._replace(basis=whole.basis * np.float32(noise.emf_uV(scanner.field_T)))
     scene = Scene(scanner, protocol, played, subject, few.profile, in_uV, nodes, flips)
     return moving.kspace(scene, phantom, still), field
+
+
+def at_centre(scanner: MRScanner, played: Played, properties: MRProperties) -> np.ndarray:
+    """Signal of every tissue at the shot nearest to the centre of k-space, on resonance, float32 [tissue]."""
+    shots, rates = played.shots, tissue_rates(scanner, properties)
+    rates = rates._replace(shift_Hz=np.zeros_like(rates.shift_Hz))
+    found = contrast(shots, played.trains, properties, rates, np.ones(1), (0.0, 0.0), True, False)
+    middle = played.protocol.phase_lines // 2, played.protocol.slices // 2 * (played.protocol.encoding == "3d")
+    shot = int(np.argmin(abs(shots.line - middle[0]) + abs(shots.partition - middle[1])))
+    amplitude = found.amplitude[:, found.amplitude.shape[1] // 2, 0, shot]
+    late = found.reference_s[shot] - shots.trajectory.since_s[shots.index[shot]]
+    dephasing = abs(float(shots.trajectory.dephasing_s[shots.index[shot]] + late))
+    return np.real(amplitude * np.exp(-dephasing / rates.T2prime_s)).astype(np.float32)
 
 
 def tissue_rates(scanner: MRScanner, properties: MRProperties) -> Rates:
