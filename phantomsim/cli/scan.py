@@ -11,6 +11,8 @@ Examples:
   phantomsim scan phantoms/patient-000000.ome.zarr ct-64 --out ct
   phantomsim scan phantoms/patient-000000.ome.zarr ct-64 --protocol head --set protocol.mAs=40 --format dicom --out ct
   phantomsim scan phantoms/patient-000000.ome.zarr mr-3t --set algorithm=gaussian --out mr
+  phantomsim scan phantoms/patient-000000.ome.zarr mr-3t --pulseq gre.seq --set protocol.fov_mm=[220,220] --out gre
+  phantomsim scan phantoms/patient-000000.ome.zarr mr-3t --protocol t2-tse --format ismrmrd --out tse
 """
 
 
@@ -19,16 +21,30 @@ Examples:
 @click.argument("scanner")
 @click.option("--protocol", help="Name in the scanner's file.  [default: its first]")
 @click.option(
+    "--pulseq",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Play a Pulseq file (.seq) of 2D slices instead of a protocol. MR only; field of view and slices are the"
+    " file's, --set protocol.fov_mm=[y,x] where it does not say.",
+)
+@click.option(
     "--reconstruction", help="Name in the scanner's file.  [default: that of the protocol's name, or the first]"
 )
 @sets
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
-@click.option("--format", "form", type=click.Choice(["zarr", "nifti", "dicom"]), default="zarr", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["zarr", "nifti", "dicom", "ismrmrd"]),
+    default="zarr",
+    show_default=True,
+    help="Of the image. ismrmrd: raw data as raw.h5 besides, image as zarr; MR only, needs the extra raw.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the noise.")
 def command(
     phantom: Path,
     scanner: str,
     protocol: str | None,
+    pulseq: Path | None,
     reconstruction: str | None,
     sets: tuple[str, ...],
     out: Path,
@@ -38,7 +54,7 @@ def command(
     """Image the PHANTOM's store with SCANNER (a file or a catalogue name)."""
     from phantomsim.trials.scan import make_arm, scan
 
-    arm = make_arm(scanner, protocol, reconstruction, sets)
+    arm = make_arm(scanner, protocol, reconstruction, sets, pulseq)
     picture, notices = scan(phantom, arm, out, form, seed)
     for notice in notices:
         click.echo(notice, err=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,15 +15,17 @@ import numpy as np
 
 from phantomsim.algorithms.interface import AlgorithmInput
 from phantomsim.algorithms.run import run as run_algorithm
-from phantomsim.errors import FormatError, SpecError, StoreError
+from phantomsim.errors import FormatError, ScannerError, SpecError, StoreError
 from phantomsim.formats import dicom, nifti, zarr_store
 from phantomsim.generators.lesions.truth import fraction_on
 from phantomsim.image import Image, RawData
 from phantomsim.keys import acquisition_key, hash32
 from phantomsim.phantom import Phantom
+from phantomsim.scanners.mr.spec import MRProtocol, MRScanner
 from phantomsim.scanners.position import isocentre
 from phantomsim.spec import Catalogued, assemble, canonical, read
 from phantomsim.store import atomic_dir, atomic_write_text, require_empty
+from phantomsim.trials import raw_ismrmrd
 from phantomsim.trials.case import geometry_of
 from phantomsim.trials.picture import save_slices, window_of
 from phantomsim.trials.spec import Arm, Scanner
@@ -67,17 +71,27 @@ def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) ->
     return Scanned(image, raw, np.asarray(fraction_on(phantom, image.grid)), dose)
 
 
-def make_arm(scanner: str, protocol: str | None, reconstruction: str | None, sets: Sequence[str] = ()) -> Arm:
+def make_arm(
+    scanner: str,
+    protocol: str | None,
+    reconstruction: str | None,
+    sets: Sequence[str] = (),
+    pulseq: Path | None = None,
+) -> Arm:
     """An arm from names, for scans outside a trial.
 
     Args:
         protocol, reconstruction: names in the scanner's file; where None, the reconstruction is the one of
             the protocol's name if there is one, and else the first.
         sets: changes, "protocol.mAs=40", "reconstruction.slices=20", "algorithm=gaussian".
+        pulseq: a Pulseq file that an MR scanner plays instead of a protocol of its own.
     Raises:
         SpecError, CatalogueError.
+        FormatError, ScannerError: the Pulseq file cannot be read, or not be imaged.
     """
     whole = read(scanner, Annotated[Scanner, Catalogued("scanners")])
+    if pulseq is not None:
+        return _pulseq_arm(whole, scanner, pulseq, protocol, reconstruction, sets)
     protocol = protocol or next(iter(whole.protocols))
     known = list(whole.reconstructions)
     if not known:
@@ -85,6 +99,40 @@ def make_arm(scanner: str, protocol: str | None, reconstruction: str | None, set
     reconstruction = reconstruction or (protocol if protocol in known else known[0])
     chosen = {"name": protocol, "scanner": scanner, "protocol": protocol, "reconstruction": reconstruction}
     return assemble(Arm, [*(f"{key}={json.dumps(value)}" for key, value in chosen.items()), *sets])
+
+
+def _pulseq_arm(
+    whole: Scanner, scanner: str, path: Path, protocol: str | None, reconstruction: str | None, sets: Sequence[str]
+) -> Arm:
+    """An arm whose protocol is that of a Pulseq file; reconstructions "pulseq" and "cg-sense" fit every file."""
+    from phantomsim.scanners.mr.sequences import pulseq
+    from phantomsim.scanners.mr.sequences.pulseq import protocol as of_file
+
+    if not isinstance(whole, MRScanner):
+        raise SpecError(f"Pulseq files are for MR scanners; {whole.name} is of kind {whole.kind}. Take mr-3t, say")
+    if protocol is not None:
+        raise SpecError(f"--pulseq and --protocol {protocol} exclude one another; a Pulseq file is a protocol itself")
+    keys = of_file.protocol_of(path, whole.field_T, _given(sets))
+    chosen = {"name": path.name[:80], "scanner": scanner} | {f"protocol.{key}": value for key, value in keys.items()}
+    fitting = [n for n in ("pulseq", "cg-sense") if n in whole.reconstructions]
+    if reconstruction or fitting:
+        chosen["reconstruction"] = reconstruction or fitting[0]
+    else:
+        chosen["reconstruction.method"] = "cg-sense"
+    arm = assemble(Arm, [*(f"{key}={json.dumps(value)}" for key, value in chosen.items()), *sets])
+    assert isinstance(arm.protocol, MRProtocol)
+    of_file.check(pulseq.read(path, whole.field_T), arm.protocol)
+    return arm
+
+
+def _given(sets: Sequence[str]) -> dict[str, Any]:
+    """What the protocol of a Pulseq file follows from, where a person sets it; wrong values are told of later."""
+    found = {}
+    for key, _, value in (one.partition("=") for one in sets):
+        if key.strip() in ("protocol.fov_mm", "protocol.slice_mm"):
+            with suppress(tomllib.TOMLDecodeError):
+                found[key.strip().removeprefix("protocol.")] = tomllib.loads(f"value = {value}")["value"]
+    return found
 
 
 def read_any_phantom(path: Path) -> Phantom:
@@ -98,7 +146,7 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
     """Image the phantom at `path` and write what came of it; returns the picture's path, and what to mind.
 
     Writes image (zarr, nifti or a folder of DICOM), lesion (fraction on the image's grid, where the phantom has
-    lesions), raw data (zarr), scan.json and picture.png.
+    lesions), raw data (zarr), scan.json and picture.png. Form "ismrmrd" is zarr, and raw data as raw.h5 besides.
 
     Raises:
         StoreError: `out` holds files already or cannot be written; it appears whole or not at all.
@@ -107,15 +155,32 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
     if (out / "scan.json").exists():
         raise StoreError(f"{out} holds a scan already; give another --out")
     require_empty(out)  # before the work, not after
+    if form == "ismrmrd":
+        raw_ismrmrd.check(arm.scanner.kind)
     phantom = read_any_phantom(path)
-    found = scan_phantom(phantom, arm, seed)
+    with _other_engine(arm):
+        found = scan_phantom(phantom, arm, seed)
     facts = {"phantom": str(path), "seed": seed, "dose": found.dose, "arm": json.loads(canonical(arm))}
     with atomic_dir(out) as work:
         _write(found, phantom, arm, work, form)
         zarr_store.write_raw(work / "raw.zarr", found.raw)
+        if form == "ismrmrd":
+            raw_ismrmrd.to_ismrmrd(work / "raw.h5", arm.build(), found.raw, arm.scanner.name, arm.name)
         atomic_write_text(work / "scan.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
         save_slices(found.image, found.lesion_fraction, work / "picture.png")
     return out / "picture.png", _notices(found, phantom)
+
+
+@contextmanager
+def _other_engine(arm: Arm) -> Iterator[None]:
+    """Say which option takes the engine that follows every file, where phase graphs cannot follow a Pulseq file."""
+    try:
+        yield
+    except ScannerError as error:
+        p = arm.protocol
+        if not (isinstance(p, MRProtocol) and p.sequence == "pulseq" and "phase graphs" in str(error)):
+            raise
+        raise ScannerError(f"{error}. Give --set protocol.engine=bloch") from error
 
 
 def _notices(found: Scanned, phantom: Phantom) -> list[str]:
@@ -151,7 +216,7 @@ def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> 
             dicom.write_seg(out / "lesion.dcm", out / "dicom", {"lesion": found.lesion_fraction >= 0.5})
         return
     for name, image in (("image", found.image), ("lesion", lesion)):
-        if image is not None and form == "zarr":
+        if image is not None and form in ("zarr", "ismrmrd"):
             zarr_store.write_image(out / f"{name}.ome.zarr", image)
         elif image is not None:
             nifti.write(out / f"{name}.nii.gz", image.values, image.grid)
