@@ -12,6 +12,7 @@ from phantomsim.scanners.mr.signal.layers import Layers, magnetise
 from phantomsim.scanners.mr.signal.planes import Surroundings, turned
 
 Array = jax.Array
+ROWS = 8  # transformed at once: a few MB
 
 
 @jax.jit
@@ -60,21 +61,80 @@ def lattice(
     """
     z, y, x = (Axis(a.matrix, a.take, a.phase, n) for a, n in zip(axes, lengths))
     parts = jnp.stack([around.sensitivity.real, around.sensitivity.imag], 1)
+    spectrum_of = _alike if basis.shape[0] == 1 else _apart
 
     def coil(table: Array) -> Array:
-        def add(total: Array, job: tuple[Array, Array]) -> tuple[Array, None]:
-            volume, q = job
-            spectrum = transform(transform(transform(volume * maps, z, 0), y, 1), x, 2)
-            spectrum = jnp.swapaxes(spectrum, 1, 2) if phase_axis == "x" else spectrum
-            lines = spectrum.reshape(-1, spectrum.shape[-1])[place]
-            return total + lines * q[kind], None
-
-        maps = jnp.einsum("Zz,pzyx->pZyx", around.nodes[0], table, precision="highest")
-        maps = jnp.einsum("Yy,pZyx->pZYx", around.nodes[1], maps, precision="highest")
-        maps = jnp.einsum("Xx,pZYx->pZYX", around.nodes[2], maps, precision="highest")
-        maps = jax.lax.complex(maps[0], maps[1])
-        start = jnp.zeros((len(place), basis.shape[1]), jnp.complex64)
-        total, _ = jax.lax.scan(add, start, (volumes, jnp.moveaxis(basis, -1, 0)))
+        total = spectrum_of(volumes, around.nodes, table, (z, y, x), place, kind, basis, phase_axis)
         return decimate(total, count, oversampling)
 
     return jax.lax.map(coil, parts)
+
+
+def _alike(
+    volumes: Array,
+    nodes: tuple[Array, Array, Array],
+    table: Array,
+    axes: tuple[Axis, Axis, Axis],
+    place: Array,
+    kind: Array,
+    basis: Array,
+    phase_axis: str,
+) -> Array:
+    """Lines [shot, sample] of one coil where all shots have one course: modes add after the readout's transform.
+
+    The other two axes are transformed once, not once a mode; rows go a few at a time, which stay in the cache.
+    """
+    del kind
+    modes, rows = volumes.shape[:2]
+    few = next(n for n in range(min(ROWS, rows), 0, -1) if rows % n == 0)
+    pieces = jnp.moveaxis(volumes.reshape(modes, rows // few, few, *volumes.shape[2:]), 1, 0)
+    z, y, x = axes
+    read, other = ((x, 2), (y, 1)) if phase_axis == "y" else ((y, 1), (x, 2))
+    q = basis[0] if phase_axis == "y" else basis[0][:, None]
+
+    def piece(job: tuple[Array, Array]) -> Array:
+        volume, weights = job
+        maps = _maps(weights, nodes[1], nodes[2], table)
+        parts = [transform(v * maps, *read) * q[..., i] for i, v in enumerate(volume)]
+        return transform(sum(parts[1:], parts[0]), *other)
+
+    found = jax.lax.map(piece, (pieces, nodes[0].reshape(rows // few, few, -1)))
+    spectrum = transform(found.reshape(rows, *found.shape[2:]), z, 0)
+    return _lines(spectrum, place, phase_axis)
+
+
+def _apart(
+    volumes: Array,
+    nodes: tuple[Array, Array, Array],
+    table: Array,
+    axes: tuple[Axis, Axis, Axis],
+    place: Array,
+    kind: Array,
+    basis: Array,
+    phase_axis: str,
+) -> Array:
+    """Lines [shot, sample] of one coil where shots are of several kinds: every mode is transformed."""
+    z, y, x = axes
+    maps = _maps(*nodes, table)
+
+    def add(total: Array, job: tuple[Array, Array]) -> tuple[Array, None]:
+        volume, q = job
+        spectrum = transform(transform(transform(volume * maps, z, 0), y, 1), x, 2)
+        return total + _lines(spectrum, place, phase_axis) * q[kind], None
+
+    start = jnp.zeros((len(place), basis.shape[1]), jnp.complex64)
+    return jax.lax.scan(add, start, (volumes, jnp.moveaxis(basis, -1, 0)))[0]
+
+
+def _maps(z: Array, y: Array, x: Array, table: Array) -> Array:
+    """Sensitivity of one coil, complex64 [z, y, x], of its table [part, z, y, x] by weights [voxel, node]."""
+    maps = jnp.einsum("Zz,pzyx->pZyx", z, table, precision="highest")
+    maps = jnp.einsum("Yy,pZyx->pZYx", y, maps, precision="highest")
+    maps = jnp.einsum("Xx,pZYx->pZYX", x, maps, precision="highest")
+    return jax.lax.complex(maps[0], maps[1])
+
+
+def _lines(spectrum: Array, place: Array, phase_axis: str) -> Array:
+    """Lines [shot, sample] of a spectrum [z, y, x]."""
+    spectrum = jnp.swapaxes(spectrum, 1, 2) if phase_axis == "x" else spectrum
+    return spectrum.reshape(-1, spectrum.shape[-1])[place]
