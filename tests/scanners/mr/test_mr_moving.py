@@ -12,11 +12,13 @@ from phantomsim.phantom import Phantom
 from phantomsim.scanners import breathing_field
 from phantomsim.scanners.mr.laws import small_protocol, small_scanner
 from phantomsim.scanners.mr.motion import poses, respiratory
+from phantomsim.scanners.mr.signal import modes, moving_aslant, simulate
 from phantomsim.scanners.mr.spec import Fields, LoopArray
 from phantomsim.scanners.mr.spec.motion import Breathing, Event, Jerks, RigidMotion
 
 TISSUES = ("air", "white-matter", "csf", "grey-matter")
 CUBE = Grid.centred((40, 40, 40), (3.0, 3.0, 3.0))
+FINE = Grid.centred((120, 60, 60), (1.0, 2.0, 2.0))
 PLATE = Grid.centred((13, 25, 30), (4.0, 5.0, 3.0))
 ARRAY = LoopArray(count=3, radius_mm=130.0, loop_radius_mm=66.0, unloaded_to_loaded_Q=6.0, noise_factor=1.1)
 SCANNER = small_scanner(coils=ARRAY, fields=Fields(susceptibility=False))
@@ -25,6 +27,12 @@ SLAB = PLANE | {"encoding": "3d", "slices": 8, "slice_mm": 16.0, "offset_mm": (4
 TRAIN = {"sequence": "turbo-spin-echo", "TR_ms": 900.0, "TE_ms": 40.0, "flip_deg": 90.0, "echo_train": 4}
 ECHO_PLANAR = {"sequence": "gre-epi", "TE_ms": 40.0, "bandwidth_Hz": 60000.0}
 SPOKES = {"sequence": "radial-gre", "spokes": 12, "fov_mm": (150.0, 150.0), "matrix": (16, 16)}
+
+
+@pytest.fixture(autouse=True)
+def exact_trains(monkeypatch):
+    """The engine brings the amplitudes of trains into few volumes; what that costs is not what is asked here."""
+    monkeypatch.setattr(simulate, "flat", lambda found, tolerance=0.0: modes.flat(found, 1e-5))
 
 
 def labels(grid, seed=0):
@@ -91,6 +99,7 @@ def test_a_quarter_turn_about_z_is_a_turned_array(name):
     assert_near(turned, kspace(by_hand, **PROTOCOLS[name]))
 
 
+@pytest.mark.slow
 def test_a_quarter_turn_about_x_shows_slices_another_plane():
     label = labels(CUBE)
     by_hand = phantom(CUBE, np.rot90(label, -1, (0, 1)))  # y to z
@@ -116,9 +125,18 @@ def blobs(grid, motion=None):
 @pytest.mark.parametrize("name", some("slices"))
 def test_any_pose_is_blobs_drawn_in_it(name):
     motion = jerk((3.3, -4.1, 2.2), (9.0, -6.0, 14.0), pivot=(4.0, 5.0, -20.0))
-    moved = kspace(blobs(CUBE), motion, **PROTOCOLS[name])
-    assert_near(moved, kspace(blobs(CUBE, motion), **PROTOCOLS[name]), 5e-4)
-    assert np.abs(moved - kspace(blobs(CUBE), **PROTOCOLS[name])).max() > 0.2 * np.abs(moved).max()
+    protocol = PROTOCOLS[name] | {"slice_profile": "pulse"}  # a box's edges would cut rows in two
+    moved = kspace(blobs(FINE), motion, **protocol)
+    assert_near(moved, kspace(blobs(FINE, motion), **protocol), 1e-3)
+    assert np.abs(moved - kspace(blobs(FINE), **protocol)).max() > 0.2 * np.abs(moved).max()
+
+
+@pytest.mark.slow
+def test_slices_aslant_are_the_same_by_few_planes_and_in_space(monkeypatch):
+    body, motion = phantom(PLATE, labels(PLATE)), jerk((3.3, -4.1, 2.2), (9.0, -6.0, 14.0))
+    planes = kspace(body, motion, slice_profile="pulse")
+    monkeypatch.setattr(moving_aslant, "MOST", 0)
+    assert_near(planes, kspace(body, motion, slice_profile="pulse"), 1e-4)
 
 
 @pytest.mark.slow
