@@ -189,9 +189,12 @@ def _player(plan: Plan, chunk: Chunk, strength: jax.Array) -> tuple[Callable[[St
     if composed:
         action = after(jax.tree.map(lambda r: r[kind], action), *(b[interval] for b in between))
     turned = -jnp.diff(plan.phase_rad, prepend=0.0)
+    only = jax.tree.map(lambda r: r[0], action) if len(kind) == 1 else None  # no need to look it up each time
 
     def pulse(m: State, job: Job) -> State:
         pair, c, s = job
+        if only is not None:
+            return act(turn(m, c, s), only)
         which = pair
         if not composed:
             which, wait = kind[pair], interval[pair]

@@ -29,7 +29,7 @@ def simulate(sequence: Sequence, spins: Spins, *, chunk: int | None = None) -> j
     """K-space of isochromats.
 
     Args:
-        chunk: isochromats that travel together; None: 2048 on a CPU, 16384 elsewhere, fewer if shots are many.
+        chunk: isochromats that travel together; None: 4096 on a CPU, 16384 elsewhere, fewer if shots are many.
     Returns:
         complex64 [coil, shot, sample], in units of amplitude x sensitivity. Differentiable in the spins' properties.
     Raises:
@@ -75,7 +75,7 @@ def reach(spins: Spins) -> np.ndarray:
 
 
 def _size(count: int, shots: int) -> int:
-    best = 2048 if jax.default_backend() == "cpu" else 16384
+    best = 4096 if jax.default_backend() == "cpu" else 16384
     return max(min(best, LARGEST // shots, -(-count // LEAST) * LEAST), LEAST)
 
 
