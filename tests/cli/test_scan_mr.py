@@ -178,7 +178,7 @@ def test_a_file_gives_the_image_of_the_catalogues_sequence(tmp_path, make, sets)
     np.testing.assert_allclose(found.grid.origin_mm, wanted.grid.origin_mm, atol=1e-3)
     for a, b in zip(np.asarray(found.values, float), np.asarray(wanted.values, float)):
         assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.95
-        if make is not tse:  # the file's trains are not as the catalogue's to the millisecond
+        if make is not tse:  # its level differs from the catalogue by 1.6; why is not known yet
             assert (a * b).sum() / (b * b).sum() == pytest.approx(1, abs=0.15)
 
 
