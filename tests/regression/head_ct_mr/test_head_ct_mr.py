@@ -58,7 +58,9 @@ def head(data_dir: Path) -> Head:
     phantom = phantomsim.make_patient(population, 7, 0)
     ct = phantomsim.make_arm("ct-64", "head-slab", None, ["protocol.centre_on=lesion"])
     same_grid = ["centre_on=lesion", "matrix=[256,256]", "fov_mm=[256,256]", "slices=2", "slice_mm=5", "gap_mm=0"]
-    mr = phantomsim.make_arm("mr-3t", "t2star-gre", None, [f"protocol.{s}" for s in same_grid])
+    # Air in the head shifts MR's edges by up to 3 pixels at 200 Hz a pixel; here the scanner's geometry is looked at.
+    sets = [*(f"protocol.{s}" for s in same_grid), "scanner.fields.susceptibility=false"]
+    mr = phantomsim.make_arm("mr-3t", "t2star-gre", None, sets)
     return Head(phantom, phantomsim.scan_phantom(phantom, ct, seed=7), phantomsim.scan_phantom(phantom, mr, seed=7))
 
 
