@@ -10,7 +10,7 @@ from phantomsim.materials import relaxation
 from phantomsim.phantom import Lesion, Overlay, Phantom
 from phantomsim.scanners.mr.laws.chain import small_protocol, small_scanner
 from phantomsim.scanners.mr.laws.signal import QUIET, TISSUES, direct_sum, head, ready
-from phantomsim.scanners.mr.signal import engine, planes
+from phantomsim.scanners.mr.signal import engine, planes, simulate
 from phantomsim.scanners.mr.signal.axes import axis, transform
 from phantomsim.scanners.mr.signal.modes import flat
 from phantomsim.scanners.mr.signal.slab import slab
@@ -107,3 +107,12 @@ def test_tissues_without_protons_and_slices_beyond_the_phantom_give_zero():
 def test_a_phantom_thinner_than_the_slice_gives_what_it_holds():
     thin, _ = head(16, 1, 12.0, 2.0)
     assert apart(kspace(thin, slice_mm=10.0), kspace(thin, slice_mm=2.0)) < 1e-5
+
+
+def test_a_transmit_field_of_nine_tenths_scales_the_flip(monkeypatch):
+    phantom, _ = head(16, 1, 12.0, 5.0)
+    want = kspace(phantom, flip_deg=27.0)
+    field = np.full(phantom.grid.shape, 0.9, np.float32)
+    field[0, 0, 0] = 0.8  # in air; the table needs two values
+    monkeypatch.setattr(simulate, "transmit_map", lambda *_: field)
+    assert apart(kspace(phantom, flip_deg=30.0), want) < 1e-3

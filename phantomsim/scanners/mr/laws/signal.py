@@ -183,7 +183,7 @@ def _blob(count: int, voxel_mm: float, label: int = 1) -> Phantom:
     return Phantom(grid, np.where(inside, label, 0).astype(np.uint8), 1.0, (), (), TISSUES)
 
 
-def _centroid(kspace: jax.Array, line: np.ndarray) -> np.ndarray:
+def _centroid(kspace: jax.Array | np.ndarray, line: np.ndarray) -> np.ndarray:
     """Centre of mass (phase, readout) of the sum of squares of coils' images, in pixels.
 
     The coils' own images: SENSE divides by sensitivities where the object seems to be, which moves its centre too.
