@@ -2,9 +2,9 @@
 
 slice: one spoiled gradient echo of 256^2, 8 coils, a readout of 1.3 ms under off-resonance of +-60 Hz, from a phantom
 ready in the scanner to k-space. volume: a 3D one of 256^3 (`--small`: 128^3), 8 coils. Each beside plain FFTs of the
-same sizes, one a coil, in the same run. Errors (not of 256^3) are against the sum over all voxels in float64 at random samples, over the
-largest sample. Medians after one run that compiles; core-seconds are of all threads of the process; peak memory is of
-the whole process so far, so cases are best run one by one for it.
+same sizes, one a coil, in the same run. Errors (not of 256^3) are against the sum over all voxels in float64 at random
+samples, over the largest sample. Medians after one run that compiles; core-seconds are of all threads of the process;
+peak memory is of the whole process so far, so cases are best run one by one for it.
 """
 
 from __future__ import annotations
