@@ -99,9 +99,11 @@ def uniform_kspace(
     """K-space [k_y, k_x] at indices / field of one slice under a uniform unit sensitivity, slice centred on the grid."""
     z, y, x = grid.axes_mm()
     cut = slab(np.zeros(1), np.zeros(1), slab_mm, z, grid.spacing_mm[0])
-    nodes = (*(jnp.asarray(coils.interpolation(r)) for r in (z, y, x)),)
+    nodes = tuple(jnp.asarray(coils.interpolation(r)) for r in (z, y, x))
     none = jnp.zeros((1, 1, 1))
-    around = Surroundings(none, none, none, nodes, jnp.ones((1, *[len(coils.node_axis_mm())] * 3), jnp.complex64))
+    around = Surroundings(
+        none, none, none, (nodes[0], nodes[1], nodes[2]), jnp.ones((1, *[len(coils.node_axis_mm())] * 3), jnp.complex64)
+    )
     empty = jnp.zeros((0, *grid.shape), jnp.float32)
     label = jnp.zeros(grid.shape, jnp.uint8)
     whole = Layers(label, jnp.asarray(magnetisation), jnp.zeros(0, jnp.int32), empty)

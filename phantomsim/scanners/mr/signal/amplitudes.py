@@ -66,7 +66,8 @@ def alike(rows: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Rows of one group are of one kind where no value differs by more than SAME of the largest of all.
     """
     limit = SAME * max(float(np.abs(rows).max()), 1e-300)
-    kind, first = np.full(len(rows), -1, np.int32), []
+    kind = np.full(len(rows), -1, np.int32)
+    first: list[int] = []
     while (kind < 0).any():
         one = int(np.argmax(kind < 0))
         left = np.flatnonzero((kind < 0) & (group == group[one]))

@@ -19,12 +19,13 @@ from phantomsim.scanners.mr.encode import fourier
 from phantomsim.scanners.mr.signal import trains
 from phantomsim.scanners.mr.signal.axes import Axis, axis, decimate
 from phantomsim.scanners.mr.signal.layers import Layers
-from phantomsim.scanners.mr.signal.modes import Modes
+from phantomsim.scanners.mr.signal.modes import Flat, Modes, flat
 from phantomsim.scanners.mr.signal.planes import Surroundings, lattice, seen
 from phantomsim.scanners.mr.signal.shots import Shots
 from phantomsim.scanners.mr.signal.slab import Slab
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
 
+FEW = 20  # modes of which a whole image each is cheaper than the lines of every kind by themselves
 Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -75,13 +76,18 @@ def slices(
 ) -> jax.Array:
     """K-space of a 2D Cartesian scan, complex64 [coil, shot, sample] at the image's samples, in ascending k."""
     weights = row_weights(slab, profile, subject.flips)
-    y, x = axes_of(protocol, subject)
-    basis = (ordered(modes.basis, modes.timing, shots) * scale).astype(np.complex64)
-    of_slice = _trains if modes.amplitude.shape[2] > 1 else _alike
+    axes, whole = axes_of(protocol, subject), flat(modes)
+    few = whole.table.shape[-1] <= FEW
+    of_shot = whole.of_shot if few else modes.timing
+    basis = (ordered(whole.basis if few else modes.basis, of_shot, shots) * scale).astype(np.complex64)
     found, places = [], []
     for number in range(protocol.slices):
         mine = np.flatnonzero(shots.slice == number)
-        part = of_slice(subject, protocol, shots, modes, basis, (y, x), weights[number], slab.start[number], mine)
+        where = weights[number], slab.start[number], mine
+        if few:
+            part = _alike(subject, protocol, shots, whole, basis, axes, *where)
+        else:
+            part = _trains(subject, protocol, shots, modes, basis, axes, *where)
         found.append(decimate(part, protocol.samples, protocol.readout_oversampling))
         places.append(mine)
     return jnp.concatenate(found, axis=1)[:, np.argsort(np.concatenate(places))]
@@ -91,18 +97,17 @@ def _alike(
     subject: Object,
     protocol: MRProtocol,
     shots: Shots,
-    modes: Modes,
+    modes: Flat,
     basis: np.ndarray,
     axes: tuple[Axis, Axis],
     weights: np.ndarray,
     start: int,
     mine: np.ndarray,
 ) -> jax.Array:
-    """One slice whose lines have one contrast: one image a mode."""
-    table = row_tables(weights, modes.amplitude[:, :, :1, None] * modes.table[:, None])
-    images = seen(subject.layers, subject.around, table, start)
+    """One slice of few modes: one image a mode, all of its lines."""
+    images = seen(subject.layers, subject.around, row_tables(weights, modes.table), start)
     lengths = (axes[0].length, axes[1].length)
-    return lattice(images, *axes, shots.line[mine], modes.timing[mine], basis, protocol.phase_axis, lengths)
+    return lattice(images, *axes, shots.line[mine], modes.of_shot[mine], basis, protocol.phase_axis, lengths)
 
 
 def _trains(

@@ -45,7 +45,11 @@ def kspace(
     axes = engine.axes_from_isocentre(phantom.grid, isocentre_mm)
     field = off_resonance(scanner, phantom, isocentre_mm, properties)
     transmit = transmit_map(scanner.fields, scanner.load, scanner.field_T, axes)
-    flips = np.ones(1) if transmit is None else np.linspace(transmit.min(), transmit.max(), FLIPS)
+    flips = (
+        np.ones(1)
+        if transmit is None
+        else np.linspace(transmit.min(), max(transmit.max(), transmit.min() + 1e-3), FLIPS)
+    )
     shots, rates = played.shots, tissue_rates(scanner, properties)
     rows = None if moving.moves(protocol, played) else _rows(protocol, axes[0])
     reach = range_Hz(field, phantom, properties, rows)
