@@ -136,7 +136,8 @@ def test_moments_without_a_quantum_are_refused():
 @pytest.mark.parametrize("name", ["spin-echo", "turbo-spin-echo", "inversion-recovery", "spoiled-gre"])
 def test_places_across_a_slice_that_see_its_neighbours_pulses_too_have_trains(name):
     """Slices that touch: the feet of a refocusing pulse reach into the next one, whose order must still be found."""
-    more = {"turbo-spin-echo": {"echo_train": 4}, "inversion-recovery": {"echo_train": 4, "TI_ms": 1500.0}}.get(name, {})
+    trains = {"turbo-spin-echo": {"echo_train": 4}, "inversion-recovery": {"echo_train": 4, "TI_ms": 1500.0}}
+    more = trains.get(name, {})
     sequence = built(sequence=name, TR_ms=6000.0, TE_ms=20.0, **more)
     for z in np.linspace(-2.4, 2.4, 9):
         train = train_of(sequence, 1, position_mm=(0.0, 0.0, z), least=1e-3)

@@ -22,7 +22,7 @@ def unfolding_of(scanner: MRScanner, protocol: MRProtocol, wanted: MRReconstruct
 def _check(protocol: MRProtocol, wanted: MRReconstruction) -> None:
     if wanted.method != "sense" or protocol.sampling != "regular" or protocol.partial_fourier < 1:
         raise ScannerError(
-            "only the noise of SENSE of regular, whole k-space is known in closed form; measure others by repeated scans"
+            "the noise of SENSE of regular, whole k-space alone is known in closed form; measure others by repeats"
         )
 
 

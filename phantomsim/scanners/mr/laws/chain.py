@@ -96,7 +96,7 @@ def _coils() -> list[Law]:
 def uniform_kspace(
     magnetisation: np.ndarray, grid: Grid, indices: np.ndarray, field_mm: float, slab_mm: float
 ) -> np.ndarray:
-    """K-space [k_y, k_x] at indices / field of one slice under a uniform unit sensitivity, slice centred on the grid."""
+    """K-space [k_y, k_x] at indices / field of a slice in the middle of the grid, sensitivity 1 everywhere."""
     z, y, x = grid.axes_mm()
     cut = slab(np.zeros(1), np.zeros(1), slab_mm, z, grid.spacing_mm[0])
     nodes = tuple(jnp.asarray(coils.interpolation(r)) for r in (z, y, x))

@@ -1,4 +1,4 @@
-"""From k-space to coil images: the inverse Fourier transform of full or regularly undersampled lines, and apodisation."""
+"""From k-space to coil images: the inverse Fourier transform of full or regularly undersampled lines; apodisation."""
 
 from __future__ import annotations
 
