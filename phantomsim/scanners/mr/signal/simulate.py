@@ -14,8 +14,11 @@ from phantomsim.materials import MRProperties
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.mr import coils, noise
 from phantomsim.scanners.mr.fields.b0 import field_map_Hz
+from phantomsim.scanners.mr.fields.concomitant import concomitant_Hz
+from phantomsim.scanners.mr.fields.dipole import GAMMA_BAR_Hz_per_T
 from phantomsim.scanners.mr.fields.transmit import transmit_map
 from phantomsim.scanners.mr.played import Played
+from phantomsim.scanners.mr.sequences import NONE
 from phantomsim.scanners.mr.signal import engine, moving, points, volume
 from phantomsim.scanners.mr.signal.amplitudes import compressed, rates
 from phantomsim.scanners.mr.signal.axes import axis
@@ -44,6 +47,8 @@ def kspace(
     """Noise-free k-space, complex64 [coil, shot, sample] uV, and off-resonance of water [Hz] (float32 [z, y, x])."""
     axes = engine.axes_from_isocentre(phantom.grid, isocentre_mm)
     field = off_resonance(scanner, phantom, isocentre_mm, properties)
+    if scanner.fields.concomitant and protocol.cartesian:
+        field = field + bent(scanner, played, axes)
     transmit = transmit_map(scanner.fields, scanner.load, scanner.field_T, axes)
     flips = (
         np.ones(1)
@@ -96,6 +101,24 @@ def off_resonance(
     if not fields.susceptibility and not fields.homogeneity_ppm:
         return jnp.asarray(NOWHERE)
     return field_map_Hz(phantom, scanner.field_T, fields, isocentre_mm, scanner.coils.field_axis, properties)
+
+
+def bent(scanner: MRScanner, played: Played, axes_mm: engine.Axes) -> jax.Array:
+    """Off-resonance by the concomitant field of the readout gradient of straight readouts, float32 [z, y, x] Hz.
+
+    It shifts and bends the image as at the scanner. Gradients before the readout are left out: the phase that they add
+    is smooth, and magnitudes do not see it.
+    """
+    sequence, block = played.sequence, played.shots.block[0]
+    readout = sequence.readouts[sequence.readout[block]]
+    middle = readout.delay_s + readout.duration_s / 2
+    gradient = [
+        sequence.waveforms[w].at(middle) * g if w != NONE else 0.0
+        for w, g in zip(sequence.waveform[block], sequence.gradient_Hz_per_mm[block])
+    ]
+    mT_per_m = jnp.asarray(gradient, jnp.float32) * (1e6 / GAMMA_BAR_Hz_per_T)
+    z, y, x = jnp.meshgrid(*(jnp.asarray(a, jnp.float32) for a in axes_mm), indexing="ij")
+    return concomitant_Hz(jnp.stack([x, y, z], -1), mT_per_m, scanner.field_T, scanner.coils.field_axis)
 
 
 def range_Hz(

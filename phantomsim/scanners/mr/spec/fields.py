@@ -25,7 +25,7 @@ class Fields(Spec):
         transmit: "uniform", "birdcage" (the coil's own field, quasi-static) or "dielectric" (a rotating field in the
             load, which is taken as a long cylinder: brighter in the middle where the wavelength is short).
         transmit_radius_mm, transmit_length_mm: of the transmitting birdcage.
-        concomitant: gradients bend the field as Maxwell says.
+        concomitant: the readout gradient of Cartesian scans bends the field as Maxwell says (engine "signal").
     """
 
     susceptibility: bool = True
