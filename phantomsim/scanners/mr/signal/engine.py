@@ -77,7 +77,7 @@ def slices(
     """K-space of a 2D Cartesian scan, complex64 [coil, shot, sample] at the image's samples, in ascending k."""
     weights = row_weights(slab, profile, subject.flips)
     axes, whole = axes_of(protocol, subject), flat(modes)
-    few = whole.table.shape[-1] <= FEW
+    few = whole.table.shape[-1] <= FEW or modes.amplitude.shape[2] == 1
     of_shot = whole.of_shot if few else modes.timing
     basis = (ordered(whole.basis if few else modes.basis, of_shot, shots) * scale).astype(np.complex64)
     found, places = [], []

@@ -96,13 +96,13 @@ def modes(kinds: Kinds, rates: Rates, range_Hz: tuple[float, float], tolerance: 
     some = _columns(own, decay, dephasing, _spread(len(times), SHOTS), _spread(decay.shape[1], SAMPLES))
     every = _columns(own, decay, dephasing, np.arange(len(times)), np.arange(decay.shape[1]))
     strength = np.abs(kinds.amplitude).max((1, 2, 3))[:, None, None]
-    h = (strength * _response(some, rates, table_Hz[coarse], carrier)).reshape(-1, some.decay_s.size)
+    h = (strength * _response(_thinned(some, coarse), rates, table_Hz[coarse], carrier)).reshape(-1, some.decay_s.size)
     left, size, right = np.linalg.svd(h, full_matrices=False)
     tail = np.sqrt(np.cumsum(size[::-1] ** 2)[::-1])
     rank = max(1, int(np.sum(tail > tolerance * tail[0])))
     seen = right[:rank] * size[:rank, None]
     error = float(np.abs(h - left[:, :rank] @ seen).max() / max(np.abs(h).max(), 1e-300))
-    basis = _project(left[:, :rank], strength, every, rates, table_Hz[coarse], carrier)
+    basis = _project(left[:, :rank], strength, _thinned(every, coarse), rates, table_Hz[coarse], carrier)
     inverse = np.linalg.pinv(seen)
     table = np.concatenate(
         [_response(some, rates, table_Hz[i : i + 1], carrier) @ inverse for i in range(len(table_Hz))], 1
@@ -122,7 +122,13 @@ def modes(kinds: Kinds, rates: Rates, range_Hz: tuple[float, float], tolerance: 
 
 
 def _timings(kinds: Kinds) -> tuple[np.ndarray, np.ndarray]:
-    """The first kind of every timing of samples, and the timing of each kind."""
+    """The first kind of every timing of samples, and the timing of each kind.
+
+    Where amplitudes depend on the frequency every kind counts as a timing of its own.
+    """
+    if kinds.amplitude.shape[2] > 1:
+        every = np.arange(kinds.amplitude.shape[3], dtype=np.int32)
+        return every, every
     ends = np.column_stack([t[:, [0, -1]] for t in (kinds.decay_s, kinds.dephasing_s)])
     _, first, timing = np.unique(np.round(ends * 1e8), axis=0, return_index=True, return_inverse=True)
     return first, timing.ravel().astype(np.int32)
@@ -175,6 +181,11 @@ def _columns(
 ) -> _Columns:
     pick = np.ix_(shots, samples)
     return _Columns(np.repeat(own[..., shots], len(samples), axis=-1), decay[pick].ravel(), dephasing[pick].ravel())
+
+
+def _thinned(columns: _Columns, which: np.ndarray) -> _Columns:
+    """At some of the tabulated frequencies, where amplitudes differ between them."""
+    return columns if columns.own.shape[1] == 1 else columns._replace(own=columns.own[:, which])
 
 
 def _response(columns: _Columns, rates: Rates, at_Hz: np.ndarray, carrier: float) -> np.ndarray:
