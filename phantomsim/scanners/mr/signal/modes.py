@@ -104,9 +104,9 @@ def modes(kinds: Kinds, rates: Rates, range_Hz: tuple[float, float], tolerance: 
     error = float(np.abs(h - left[:, :rank] @ seen).max() / max(np.abs(h).max(), 1e-300))
     basis = _project(left[:, :rank], strength, _thinned(every, coarse), rates, table_Hz[coarse], carrier)
     inverse = np.linalg.pinv(seen)
-    table = np.concatenate(
-        [_response(some, rates, table_Hz[i : i + 1], carrier) @ inverse for i in range(len(table_Hz))], 1
-    )
+    single = [np.array([i]) for i in range(len(table_Hz))]
+    parts = [_response(_thinned(some, i), rates, table_Hz[i], carrier) @ inverse for i in single]
+    table = np.concatenate(parts, axis=1)
     step = float(table_Hz[1] - table_Hz[0]) if len(table_Hz) > 1 else 1.0
     return Modes(
         amplitude.astype(np.complex64),
