@@ -1,4 +1,4 @@
-"""Which phase-encoding lines are measured, and how long it takes."""
+"""Which phase-encoding lines are measured."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ import numpy as np
 
 from phantomsim.scanners.mr import patterns
 from phantomsim.scanners.mr.spec import MRProtocol
-
-# Slice selection, spoilers and ramps around one excitation beside its echo time and readout; the order of what
-# clinical spin echoes need (unverified).
-OVERHEAD_ms = 8.0
-
 
 SEED = 20240  # of variable-density patterns: the pattern belongs to the protocol, not to the patient
 
@@ -74,18 +69,3 @@ def _central(count: int, wanted: int) -> np.ndarray:
 @lru_cache(maxsize=8)
 def _scattered(shape: tuple[int, int], factor: int, calibration: int) -> np.ndarray:
     return patterns.poisson_disc(shape, factor, calibration, SEED)
-
-
-def slices_per_TR(protocol: MRProtocol) -> int:
-    """How many slices are excited within one repetition.
-
-    Inversion pulses of some slices fall between the excitations of others, so the inversion time does not add.
-    """
-    readout_ms = 1000 * protocol.samples / protocol.bandwidth_Hz
-    return max(1, int(protocol.TR_ms // (protocol.TE_ms + readout_ms / 2 + OVERHEAD_ms)))
-
-
-def scan_time_s(protocol: MRProtocol) -> float:
-    """TR x lines x averages x groups of slices that do not fit into one TR."""
-    groups = math.ceil(protocol.slices / slices_per_TR(protocol))
-    return protocol.TR_ms / 1000 * len(measured(protocol)) * protocol.averages * groups
