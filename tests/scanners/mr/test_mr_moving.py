@@ -58,7 +58,6 @@ def jerk(shift=(0.0, 0.0, 0.0), turn=(0.0, 0.0, 0.0), time_s=0.0, pivot=(0.0, 0.
 
 
 def assert_near(found, wanted, of_the_largest=1e-3):
-    # Within a resting slice sensitivities are parabolas in z, good to 1e-3; moving patients get them row by row.
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() < of_the_largest * np.abs(wanted).max()
 
@@ -78,7 +77,7 @@ def test_a_shift_of_whole_voxels_is_a_phantom_moved_by_hand(name):
     label = labels(PLATE)
     by_hand = phantom(PLATE, np.roll(label, (1, 2, -3), (0, 1, 2)))
     shifted = kspace(phantom(PLATE, label), jerk((-9.0, 10.0, 4.0)), **PROTOCOLS[name])
-    assert_near(shifted, kspace(by_hand, **PROTOCOLS[name]))
+    assert_near(shifted, kspace(by_hand, **PROTOCOLS[name]), 1e-4)
     assert np.abs(shifted - kspace(phantom(PLATE, label), **PROTOCOLS[name])).max() > 0.1 * np.abs(shifted).max()
 
 
@@ -158,7 +157,7 @@ def test_shots_before_a_jerk_are_those_of_rest_to_the_last_bit_and_those_after_i
     later = scan.sequence.start_s[scan.shots.block] >= when
     found = kspace(body, jerk((3.0, 0.0, 0.0), time_s=when))
     np.testing.assert_array_equal(found[:, ~later], kspace(body)[:, ~later])
-    assert_near(found[:, later], kspace(by_hand)[:, later])
+    assert_near(found[:, later], kspace(by_hand)[:, later], 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +212,7 @@ def test_a_breath_that_is_held_is_a_phantom_warped_by_hand(name, tissue):
     warped = respiratory.warped(jnp.asarray(density)[None], place, held, 1.0, share)[0]
     by_hand = phantom(PLATE, np.ones_like(label), warped, ("air", tissue))
     found = kspace(body, held, **PROTOCOLS[name])
-    assert_near(found, kspace(by_hand, **PROTOCOLS[name]))
+    assert_near(found, kspace(by_hand, **PROTOCOLS[name]), 2e-4)
     assert np.abs(found - kspace(body, **PROTOCOLS[name])).max() > 0.02 * np.abs(found).max()
 
 

@@ -25,6 +25,7 @@ from phantomsim.scanners.mr.signal.shots import Shots
 from phantomsim.scanners.mr.signal.slab import Slab
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
 
+FINE = 1e-5  # of the amplitudes' root mean square that whole images leave out
 FEW = 20  # modes of which a whole image each is cheaper than the lines of every kind by themselves
 Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -76,7 +77,7 @@ def slices(
 ) -> jax.Array:
     """K-space of a 2D Cartesian scan, complex64 [coil, shot, sample] at the image's samples, in ascending k."""
     weights = row_weights(slab, profile, subject.flips)
-    axes, whole = axes_of(protocol, subject), flat(modes)
+    axes, whole = axes_of(protocol, subject), flat(modes, FINE)
     few = whole.table.shape[-1] <= FEW or modes.amplitude.shape[2] == 1
     of_shot = whole.of_shot if few else modes.timing
     basis = (ordered(whole.basis if few else modes.basis, of_shot, shots) * scale).astype(np.complex64)
