@@ -20,14 +20,24 @@ class Overlay:
     """A tissue that fills part of the voxels of a box; the label keeps the rest.
 
     Attributes:
-        tissue: index into the phantom's `tissues`.
+        tissue: index into the phantom's `tissues`; or one for each voxel, uint8 [z, y, x] of the box: the second tissue
+            where boundaries cross voxels.
         fraction: volume fraction in [0, 1], float32 [z, y, x] of the box (its shape is static).
         start: index (z, y, x) of the box's first voxel in the phantom's grid; the box lies inside the grid.
     """
 
-    tissue: int
+    tissue: int | jax.Array | np.ndarray
     fraction: jax.Array | np.ndarray
     start: tuple[int, int, int]
+
+    def single(self) -> tuple[Overlay, ...]:
+        """The same as overlays of one tissue each, host side."""
+        if np.ndim(self.tissue) == 0:
+            return (self,)
+        tissue, fraction = np.asarray(self.tissue), np.asarray(self.fraction)
+        return tuple(
+            Overlay(int(t), np.where(tissue == t, fraction, 0), self.start) for t in np.unique(tissue[fraction > 0])
+        )
 
 
 @partial(
@@ -56,9 +66,29 @@ class Lesion:
     tissue: str
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["label"], meta_fields=["names"])
+@dataclass(frozen=True)
+class Organs:
+    """Which organ a voxel belongs to; two organs may be of one tissue, and one organ of several.
+
+    Attributes:
+        label: index into `names`, uint8 [z, y, x]; 0 where no organ is named.
+        names: of the organs (static); the first is "".
+    """
+
+    label: jax.Array | np.ndarray
+    names: tuple[str, ...]
+
+    def mask(self, name: str) -> np.ndarray:
+        """Voxels mostly of one organ, bool [z, y, x]. Raises TissueError if there is none of that name."""
+        if not name or name not in self.names:
+            raise TissueError(f'the phantom has no organ "{name}"; it has {", ".join(self.names[1:])}')
+        return np.asarray(self.label) == self.names.index(name)
+
+
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["grid", "label", "density", "overlays", "lesions"],
+    data_fields=["grid", "label", "density", "overlays", "lesions", "organs"],
     meta_fields=["tissues", "facts"],
 )
 @dataclass(frozen=True)
@@ -73,6 +103,7 @@ class Phantom:
         lesions: lesions with their truth; `present` says whether they are there.
         tissues: names of tissues in the order of the labels (static).
         facts: covariates and provenance, host side; never passed into compiled code (kernels take arrays).
+        organs: which organ each voxel belongs to, where the generator knows; scanners do not read it.
     """
 
     grid: Grid
@@ -82,10 +113,13 @@ class Phantom:
     lesions: tuple[Lesion, ...]
     tissues: tuple[str, ...]
     facts: Facts = field(default_factory=lambda: Facts())
+    organs: Organs | None = None
 
     def __post_init__(self) -> None:
         if hasattr(self.label, "shape"):
             self.grid.check(self.label.shape, "phantom.label")
+        if self.organs is not None and hasattr(self.organs.label, "shape"):
+            self.grid.check(self.organs.label.shape, "phantom.organs")
 
     def tissue_index(self, name: str) -> int:
         """Index of a tissue. Raises TissueError if the phantom has none of that name."""
@@ -147,7 +181,8 @@ def mix(label: jax.Array, parts: tuple[Overlay, ...], table: jax.Array) -> jax.A
         start = (0,) * len(lead) + tuple(part.start)
         box = lead + part.fraction.shape
         old = table[..., jax.lax.dynamic_slice(label, tuple(part.start), part.fraction.shape)]
-        change = part.fraction * (table[..., part.tissue].reshape((*lead, 1, 1, 1)) - old)
+        own = table[..., part.tissue]
+        change = part.fraction * (own.reshape((*lead, 1, 1, 1)) - old if jnp.ndim(part.tissue) == 0 else own - old)
         here = jax.lax.dynamic_slice(values, start, box)
         values = jax.lax.dynamic_update_slice(values, here + change, start)
     return values

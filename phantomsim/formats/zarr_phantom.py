@@ -15,14 +15,15 @@ from phantomsim.formats import ome
 from phantomsim.formats.zarr_bounds import MAX_BYTES, load, open_store
 from phantomsim.formats.zarr_write import as_labels, finite, put, put_labels, write_store
 from phantomsim.grid import Grid
-from phantomsim.phantom import Facts, Lesion, Overlay, Phantom
+from phantomsim.phantom import Facts, Lesion, Organs, Overlay, Phantom
 
 
 def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bool = False) -> None:
     """Write a phantom with all that belongs to it; `read_phantom` gives an equal one.
 
     The relative density is the image; `labels/tissue` is the label map with names and colours, `labels/lesion` the
-    truth: n where lesion n fills half of a voxel or more, whether present or not.
+    truth: n where lesion n fills half of a voxel or more, whether present or not; `labels/organ` is there where the phantom
+    knows its organs.
 
     Raises:
         FormatError: values that are not finite, or facts that JSON cannot hold.
@@ -36,7 +37,11 @@ def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bo
         names = {i: {"name": t} for i, t in enumerate(phantom.tissues)}
         truth = {i: {"name": f"lesion {i}", **_about(s)} for i, s in enumerate(phantom.lesions, 1)}
         tissue, lesion = as_labels(phantom.label, phantom.grid, "tissue"), _truth(phantom)
-        put_labels(root, phantom.grid, {"tissue": (tissue, names), "lesion": (lesion, truth)})
+        volumes = {"tissue": (tissue, names), "lesion": (lesion, truth)}
+        if phantom.organs is not None:
+            named = {i: {"name": n} for i, n in enumerate(phantom.organs.names)}
+            volumes["organ"] = (as_labels(phantom.organs.label, phantom.grid, "organ"), named)
+        put_labels(root, phantom.grid, volumes)
         _put_overlays(root, "overlays", phantom.overlays)
         _put_overlays(root, "lesions", lesions)
         root.attrs["ome"] = ome.image(phantom.grid, "relative density", (0.0, 2.0))
@@ -46,6 +51,7 @@ def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bo
             "density": float(density) if density.ndim == 0 else None,
             "overlays": [_box(o) for o in phantom.overlays],
             "lesions": [_about(s) | _box(s.overlay) for s in phantom.lesions],
+            "organs": None if phantom.organs is None else phantom.organs.names,
             "subject": phantom.facts.subject,
             "covariates": phantom.facts.covariates,
             "provenance": phantom.facts.provenance,
@@ -71,18 +77,33 @@ def read_phantom(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) ->
             density = finite(load(root, "0", ndim=3, kinds="f", max_bytes=max_bytes), path)
         overlays = tuple(_overlay(root, f"overlays/{i}", o, grid, tissues) for i, o in enumerate(own["overlays"]))
         lesions = tuple(_lesion(root, f"lesions/{i}", s, grid, tissues) for i, s in enumerate(own["lesions"]))
+        organs = _organs(root, own.get("organs"), grid, max_bytes)
         facts = Facts(str(own["subject"]), dict(own["covariates"]), dict(own["provenance"]))
     except (KeyError, TypeError, ValueError) as e:
         raise FormatError(f"{path}: the phantom's attributes are damaged ({e!r}). Copy it again") from e
     if int(label.max(initial=0)) >= len(tissues):
         raise FormatError(f"{path}: label {label.max()} has no tissue; there are {len(tissues)}: {', '.join(tissues)}")
-    return Phantom(grid, label, density, overlays, lesions, tissues, facts)
+    return Phantom(grid, label, density, overlays, lesions, tissues, facts, organs)
+
+
+def _organs(root: zarr.Group, names: list[str] | None, grid: Grid, max_bytes: int) -> Organs | None:
+    if names is None:
+        return None
+    label = load(root, "labels/organ/0", ndim=3, kinds="ui", max_bytes=max_bytes)
+    if label.shape != grid.shape or int(label.max(initial=0)) >= len(names):
+        raise FormatError(
+            f"{root.store_path}/labels/organ: shape {label.shape} and labels to {label.max(initial=0)}; must have the "
+            f"grid's {grid.shape} and be below {len(names)}, the number of organs. Copy it again"
+        )
+    return Organs(label, tuple(map(str, names)))
 
 
 def _put_overlays(root: zarr.Group, name: str, overlays: tuple[Overlay, ...] | list[Overlay]) -> None:
     group = root.create_group(name)
     for i, overlay in enumerate(overlays):
         put(group, str(i), finite(np.asarray(overlay.fraction, np.float32), name), "zyx")
+        if np.ndim(overlay.tissue):
+            put(group, f"{i}-tissue", np.asarray(overlay.tissue, np.uint8), "zyx")
 
 
 def _truth(phantom: Phantom) -> np.ndarray:
@@ -102,21 +123,26 @@ def _about(lesion: Lesion) -> dict[str, Any]:
 
 
 def _box(overlay: Overlay) -> dict[str, Any]:
-    return {"tissue_index": int(overlay.tissue), "start": [int(s) for s in overlay.start]}
+    index = int(overlay.tissue) if np.ndim(overlay.tissue) == 0 else None  # None: one for each voxel, beside it
+    return {"tissue_index": index, "start": [int(s) for s in overlay.start]}
 
 
 def _overlay(root: zarr.Group, name: str, about: Mapping[str, Any], grid: Grid, tissues: tuple[str, ...]) -> Overlay:
     fraction = load(root, name, ndim=3, kinds="f", max_bytes=4 * math.prod(grid.shape))
     z, y, x = (int(s) for s in about["start"])
-    index = int(about["tissue_index"])
+    if about["tissue_index"] is None:
+        tissue = load(root, f"{name}-tissue", ndim=3, kinds="u", max_bytes=math.prod(grid.shape))
+    else:
+        tissue = np.asarray(int(about["tissue_index"]))
     inside = all(s >= 0 and s + n <= m for s, n, m in zip((z, y, x), fraction.shape, grid.shape))
-    if not inside or not 0 <= index < len(tissues) or not (fraction >= 0).all() or not (fraction <= 1).all():
+    known = tissue.shape in ((), fraction.shape) and 0 <= int(tissue.min(initial=0)) and tissue.max() < len(tissues)
+    if not inside or not known or not (fraction >= 0).all() or not (fraction <= 1).all():
         raise FormatError(
-            f"{root.store_path}/{name}: a box at {[z, y, x]} of shape {fraction.shape}, tissue {index} and fractions "
+            f"{root.store_path}/{name}: a box at {[z, y, x]} of shape {fraction.shape}, tissue {tissue.max()} and fractions "
             f"{fraction.min(initial=0)}..{fraction.max(initial=0)}; must lie in the grid {grid.shape}, be one of "
             f"{len(tissues)} tissues, and from 0 to 1"
         )
-    return Overlay(index, fraction, (z, y, x))
+    return Overlay(tissue if tissue.ndim else int(tissue), fraction, (z, y, x))
 
 
 def _lesion(root: zarr.Group, name: str, about: Mapping[str, Any], grid: Grid, tissues: tuple[str, ...]) -> Lesion:

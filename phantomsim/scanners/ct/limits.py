@@ -38,7 +38,8 @@ def check_volumes(phantom: Phantom) -> None:
     for part in phantom.parts():
         fraction = np.asarray(part.fraction)
         good = (fraction >= -ROUNDING) & (fraction <= 1 + ROUNDING)
-        of = f'phantom: the volume fraction of "{phantom.tissues[int(part.tissue)]}" in the box at {part.start}'
+        named = f'of "{phantom.tissues[int(part.tissue)]}"' if np.ndim(part.tissue) == 0 else "of second tissues"
+        of = f"phantom: the volume fraction {named} in the box at {part.start}"
         _all(good, fraction, of, "must be from 0 to 1")
 
 

@@ -74,8 +74,10 @@ def _cut_overlay(part: Overlay, first: int, count: int) -> Overlay:
     start = min(max(z - first, 0), count - height)
     source = np.arange(height) + first + start - z
     valid = (source >= 0) & (source < len(fraction))
-    box = fraction[np.clip(source, 0, len(fraction) - 1)] * valid[:, None, None]
-    return Overlay(part.tissue, box, (start, y, x))
+    rows = np.clip(source, 0, len(fraction) - 1)
+    box = fraction[rows] * valid[:, None, None]
+    tissue = part.tissue if np.ndim(part.tissue) == 0 else np.asarray(part.tissue)[rows]
+    return Overlay(tissue, box, (start, y, x))
 
 
 def _real(array: jax.typing.ArrayLike) -> Any:

@@ -104,7 +104,7 @@ def _parts(phantom: Phantom, rows: np.ndarray) -> Iterator[tuple[int, tuple[np.n
     """Tissue, voxels (z, y, x indices) and their fractions, for labels and then overlays."""
     rest = np.ones(phantom.grid.shape, np.float32)
     boxes = []
-    for part in phantom.parts():
+    for part in (one for many in phantom.parts() for one in many.single()):
         start, fraction = np.asarray(part.start, int), np.asarray(part.fraction, np.float32)
         rest[tuple(slice(s, s + n) for s, n in zip(start, fraction.shape))] -= fraction
         index = np.nonzero(fraction)

@@ -106,7 +106,7 @@ def uniform_kspace(
     )
     empty = jnp.zeros((0, *grid.shape), jnp.float32)
     label = jnp.zeros(grid.shape, jnp.uint8)
-    whole = Layers(label, jnp.asarray(magnetisation), jnp.zeros(0, jnp.int32), empty)
+    whole = Layers(label, jnp.asarray(magnetisation), empty.astype(jnp.uint8), empty)
     table = cut.weight[0][:, None, None, :, None].astype(np.complex64)
     image = seen(whole, around, table, cut.start[0])[0]
     for dimension, (centres, width) in enumerate(zip((y, x), grid.spacing_mm[1:]), 1):

@@ -19,7 +19,7 @@ class Layers(NamedTuple):
     Attributes:
         label: tissue of the rest, integer [z, y, x].
         rest: share of the voxel that it fills, times density, float32 [z, y, x].
-        tissue: of each overlay, int32 [overlay].
+        tissue: of each overlay, integer [overlay, z, y, x].
         share: of each overlay, times density, float32 [overlay, z, y, x].
     """
 
@@ -30,11 +30,15 @@ class Layers(NamedTuple):
 
 
 def layers(phantom: Phantom, rows: slice = slice(None)) -> Layers:
-    """Layers of some rows of a phantom; overlays of one tissue become one."""
+    """Layers of some rows of a phantom; overlays of one tissue become one, those of many tissues stay."""
     label = jnp.asarray(phantom.label)[rows]
     parts = phantom.parts()
-    kinds = sorted({int(part.tissue) for part in parts})
-    share = np.zeros((len(kinds), *phantom.grid.shape), np.float32)
+    whole = [part for part in parts if np.ndim(part.tissue) == 0]
+    kinds = sorted({int(part.tissue) for part in whole})  # type: ignore[arg-type]
+    share = np.zeros((len(kinds) + len(parts) - len(whole), *phantom.grid.shape), np.float32)
+    tissue = np.zeros(share.shape, np.uint8)
+    tissue[: len(kinds)] = np.array(kinds, np.uint8).reshape(-1, 1, 1, 1)
+    others = iter(range(len(kinds), len(share)))
     rest = np.ones(phantom.grid.shape, np.float32)
     for part in parts:
         z, y, x = (int(s) for s in part.start)
@@ -42,11 +46,16 @@ def layers(phantom: Phantom, rows: slice = slice(None)) -> Layers:
         box = np.s_[z : z + nz, y : y + ny, x : x + nx]
         fraction = np.asarray(part.fraction)
         # What an earlier overlay holds stays: as in `mix`, the label gives way.
-        share[kinds.index(int(part.tissue))][box] += fraction
+        if np.ndim(part.tissue) == 0:
+            i = kinds.index(int(part.tissue))  # type: ignore[arg-type]
+        else:
+            i = next(others)
+            tissue[i][box] = np.asarray(part.tissue)
+        share[i][box] += fraction
         rest[box] -= fraction
     density = jnp.broadcast_to(jnp.asarray(phantom.density, jnp.float32), phantom.grid.shape)[rows]
     return Layers(
-        label, jnp.asarray(rest[rows]) * density, jnp.asarray(kinds, jnp.int32), jnp.asarray(share[:, rows]) * density
+        label, jnp.asarray(rest[rows]) * density, jnp.asarray(tissue[:, rows]), jnp.asarray(share[:, rows]) * density
     )
 
 
@@ -63,14 +72,14 @@ def magnetise(table: Array, layers: Layers, frequency: Array, transmit: Array) -
     """
 
     def one(job: tuple[Array, ...]) -> Array:
-        rows, label, rest, share, f, b = job
+        rows, label, rest, tissue, share, f, b = job
         total = rest * look_up(rows, label, f, b)
         for i in range(share.shape[0]):
-            total += share[i] * look_up(rows, jnp.full_like(label, layers.tissue[i]), f, b)
+            total += share[i] * look_up(rows, tissue[i], f, b)
         return total
 
-    shares = jnp.moveaxis(layers.share, 0, 1)
-    found = jax.lax.map(one, (table, layers.label, layers.rest, shares, frequency, transmit))
+    others, shares = jnp.moveaxis(layers.tissue, 0, 1), jnp.moveaxis(layers.share, 0, 1)
+    found = jax.lax.map(one, (table, layers.label, layers.rest, others, shares, frequency, transmit))
     return jnp.moveaxis(found, 1, 0)
 
 

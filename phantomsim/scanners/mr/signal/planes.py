@@ -81,7 +81,7 @@ def turned(turns: Array) -> Array:
 def rows_of(layers: Layers, start: Array, rows: int) -> Layers:
     """Some rows of a phantom's layers; `rows` is static."""
     cut = partial(jax.lax.dynamic_slice_in_dim, start_index=start, slice_size=rows)
-    return Layers(cut(layers.label), cut(layers.rest), layers.tissue, cut(layers.share, axis=1))
+    return Layers(cut(layers.label), cut(layers.rest), cut(layers.tissue, axis=1), cut(layers.share, axis=1))
 
 
 def some_rows(values: Array, start: Array, shape: tuple[int, ...]) -> Array:

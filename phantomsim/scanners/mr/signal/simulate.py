@@ -270,6 +270,6 @@ def plain(
     around = surroundings(scanner, axes, jnp.asarray(NOWHERE), None, np.ones(1), once)
     values = jnp.asarray(magnetisation)
     empty = jnp.zeros((0, *grid.shape), jnp.float32)
-    whole = Layers(jnp.zeros(grid.shape, jnp.uint8), values, jnp.zeros(0, jnp.int32), empty)
+    whole = Layers(jnp.zeros(grid.shape, jnp.uint8), values, empty.astype(jnp.uint8), empty)
     subject = engine.Object(whole, around, axes, grid.spacing_mm)
     return _encoded(scanner, protocol, shots, subject, np.ones((1, 1), complex), once, np.zeros(1))

@@ -67,7 +67,7 @@ def lattice(
     here = rows_of(layers, start, rows)
     shape = here.label.shape
     frequency, turns, transmit = (some_rows(v, start, shape) for v in (around.frequency, around.turns, around.transmit))
-    labels = [here.label, *(jnp.full_like(here.label, here.tissue[i]) for i in range(here.share.shape[0]))]
+    labels = [here.label, *here.tissue]
     shares = [here.rest, *here.share]
     none = jnp.zeros_like(transmit)
     carrier = turned(turns)

@@ -24,13 +24,14 @@ def modes_of(layers: Layers, around: Surroundings, table: Array) -> Array:
     """
 
     def row(job: tuple[Array, ...]) -> Array:
-        label, rest, share, frequency, turns, transmit = job
-        one = Layers(label[None], rest[None], layers.tissue, share[:, None])
+        label, rest, tissue, share, frequency, turns, transmit = job
+        one = Layers(label[None], rest[None], tissue[:, None], share[:, None])
         return magnetise(table[None], one, frequency[None], transmit[None])[:, 0] * turned(turns)
 
     shape = layers.label.shape
     fields = (jnp.broadcast_to(v, shape) for v in (around.frequency, around.turns, around.transmit))
-    found = jax.lax.map(row, (layers.label, layers.rest, jnp.moveaxis(layers.share, 0, 1), *fields))
+    others = (jnp.moveaxis(v, 0, 1) for v in (layers.tissue, layers.share))
+    found = jax.lax.map(row, (layers.label, layers.rest, *others, *fields))
     return jnp.moveaxis(found, 1, 0)
 
 
