@@ -10,7 +10,6 @@ from __future__ import annotations
 import gzip
 import math
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,22 +19,22 @@ import nibabel as nib
 import numpy as np
 
 from phantomsim.errors import FormatError
-from phantomsim.formats.orientation import to_ras
+from phantomsim.formats import voxels
+from phantomsim.formats.orientation import named_axes, to_ras
+from phantomsim.formats.voxels import MAX_BYTES
 from phantomsim.grid import Grid
 from phantomsim.store import atomic_file
 
-MAX_VOXELS = 2**31
-MAX_BYTES = 2**34
-_MAX_RATIO = 1032  # the most that deflate can shrink: 258 bytes by 2 bits (zlib's technical notes)
 _HEADERS = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
 _MM = {"unknown": 1.0, "mm": 1.0, "meter": 1000.0, "micron": 0.001}
 
 
-def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> tuple[np.ndarray, Grid]:
+def read(path: str | os.PathLike[str], *, axes: str = "RAS", max_bytes: int = MAX_BYTES) -> tuple[np.ndarray, Grid]:
     """Read a volume and turn it to the nearest RAS+.
 
     Args:
         path: a .nii or .nii.gz file (told apart by content), of 3 dimensions or more that are 1 beyond.
+        axes: where the file's world axes point to, for files that are not RAS as the standard wants.
         max_bytes: most memory that its voxels may take.
 
     Returns:
@@ -45,34 +44,23 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> tuple[n
         FormatError: not NIfTI, truncated, too large, not finite, sheared, or of a type that is no scalar.
     """
     name = os.fspath(path)
-    try:
-        with _open(Path(path)) as file:
-            header = _header(file, name)
-            shape, dtype = _layout(header, name, max_bytes)
-            stored = _voxels(file, header, shape, dtype, Path(path))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as e:
-        raise FormatError(f"{name}: the compressed data is truncated or damaged ({e}). Copy the file again") from e
-    except OSError as e:
-        raise FormatError(f"{name}: cannot be read: {e.strerror or e}. Check the path and its rights") from e
-    return to_ras(_scaled(stored, header, name), _affine(header, name), name)
+    with voxels.reading(name), _open(Path(path)) as file:
+        header = _header(file, name)
+        shape, dtype = _layout(header, name, max_bytes)
+        stored = _voxels(file, header, shape, dtype, Path(path))
+    return to_ras(_scaled(stored, header, name), named_axes(axes) @ _affine(header, name), name)
 
 
-def read_labels(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> tuple[np.ndarray, Grid]:
+def read_labels(
+    path: str | os.PathLike[str], *, axes: str = "RAS", max_bytes: int = MAX_BYTES
+) -> tuple[np.ndarray, Grid]:
     """Read a label map: as `read`, but integers always; float files must hold whole numbers.
 
     Raises:
-        FormatError: as `read`; or values that are no whole numbers, or beyond 32 bits.
+        FormatError: as `read`; or values that are no whole numbers, or beyond 24 bits.
     """
-    values, grid = read(path, max_bytes=max_bytes)
-    if values.dtype.kind in "iu":
-        return values, grid
-    labels = np.rint(values)
-    if not np.array_equal(labels, values) or np.abs(labels).max(initial=0) > 2**24:
-        raise FormatError(
-            f"{os.fspath(path)}: not a label map: it holds {values[labels != values][:1]} and the like; labels are "
-            "whole numbers. Was it resampled by interpolation? Use nearest neighbours"
-        )
-    return labels.astype(np.int32), grid
+    values, grid = read(path, axes=axes, max_bytes=max_bytes)
+    return voxels.whole(values, path), grid
 
 
 def write(path: str | os.PathLike[str], array: np.typing.ArrayLike, grid: Grid, *, description: str = "") -> None:
@@ -151,14 +139,7 @@ def _layout(header: nib.Nifti1Header, name: str, max_bytes: int) -> tuple[tuple[
         dtype = header.get_data_dtype()
     except Exception as e:
         raise FormatError(f"{name}: voxels of unknown type, code {int(header['datatype'])}. Write as float32") from e
-    if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise FormatError(f"{name}: voxels of type {dtype}; integers or floats are wanted. Convert it")
-    count = math.prod(shape)
-    if count > MAX_VOXELS or count * max(dtype.itemsize, 4) > max_bytes:
-        raise FormatError(
-            f"{name}: {' x '.join(map(str, shape[:3]))} voxels of {dtype}; at most {MAX_VOXELS} voxels and {max_bytes} "
-            "bytes are read. Crop or resample it, or raise max_bytes"
-        )
+    voxels.check_size(shape[:3], dtype, name, max_bytes)
     return shape[:3], dtype
 
 
@@ -167,26 +148,12 @@ def _voxels(
 ) -> np.ndarray:
     """The stored voxels [k, j, i]; memory is taken only for what the file can hold."""
     offset, need = float(header["vox_offset"]), math.prod(shape) * dtype.itemsize
-    length = path.stat().st_size
-    largest = length * _MAX_RATIO if isinstance(file, gzip.GzipFile) else length
-    if not header.sizeof_hdr <= offset <= largest:
+    length, packing = path.stat().st_size, "gzip" if isinstance(file, gzip.GzipFile) else ""
+    if not header.sizeof_hdr <= offset <= length * (voxels.MAX_RATIO if packing else 1):
         raise FormatError(f"{path}: voxels are said to begin at byte {offset:g}, outside the file. It is damaged")
-    if int(offset) + need > largest:
-        raise FormatError(f"{path}: truncated: {length} bytes cannot hold {need} bytes of voxels. Copy it again")
-    skip = int(offset) - header.sizeof_hdr
-    while skip > 0:
-        step = len(file.read(min(skip, 2**20)))
-        if step == 0:
-            raise EOFError("it ends before the voxels")
-        skip -= step
-    data = bytearray(need)
-    done, view = 0, memoryview(data)
-    while done < need:
-        step = file.readinto(view[done : done + 2**24])  # type: ignore[attr-defined]
-        if not step:
-            raise FormatError(f"{path}: truncated: {done} of {need} bytes of voxels. Copy or write the file again")
-        done += step
-    file.read(1)  # at its end a compressed file's checksum is compared
+    voxels.check_held(int(offset) + need, length, packing, str(path))
+    voxels.skip(file, int(offset) - header.sizeof_hdr)
+    data = voxels.fill(file, need, str(path))
     return np.frombuffer(data, dtype).reshape(shape[::-1])
 
 
@@ -200,18 +167,7 @@ def _scaled(stored: np.ndarray, header: nib.Nifti1Header, name: str) -> np.ndarr
         return stored
     with np.errstate(over="ignore", invalid="ignore"):
         values = np.asarray(stored if plain else stored * np.float64(slope) + intercept, np.float32)
-    return _finite(values, name)
-
-
-def _finite(values: np.ndarray, name: str) -> np.ndarray:
-    if np.isfinite(values).all():
-        return values
-    bad = ~np.isfinite(values)
-    where = tuple(int(i) for i in np.argwhere(bad)[0])
-    raise FormatError(
-        f"{name}: {int(bad.sum())} voxels are NaN or infinite (first at file index [k, j, i] = {list(where)}). "
-        "Replace them, for example by air"
-    )
+    return voxels.finite(values, name)
 
 
 def _affine(header: nib.Nifti1Header, name: str) -> np.ndarray:
@@ -241,7 +197,7 @@ def _storable(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind != "f":
         raise FormatError(f"{name}: values of type {values.dtype} cannot be written; give integers or floats")
     with np.errstate(over="ignore"):
-        return _finite(values.astype("<f4", copy=False), name)
+        return voxels.finite(values.astype("<f4", copy=False), name)
 
 
 def _make_header(values: np.ndarray, grid: Grid, description: str) -> bytes:

@@ -46,6 +46,23 @@ def to_ras(array: np.ndarray, affine: np.ndarray, source: str = "image") -> tupl
     return values, grid
 
 
+def named_axes(axes: str) -> np.ndarray:
+    """4 x 4 matrix from a world whose x, y and z point to the three letters, as "LPS", to RAS+.
+
+    Raises:
+        FormatError: not one letter each of R or L, A or P, S or I.
+    """
+    matrix = np.zeros((4, 4))
+    matrix[3, 3] = 1
+    for column, letter in enumerate(axes):
+        for row, pair in enumerate(("RL", "AP", "SI")):
+            if letter in pair and column < 3:
+                matrix[row, column] = 1 - 2 * pair.index(letter)
+    if len(axes) != 3 or abs(np.linalg.det(matrix)) != 1:
+        raise FormatError(f'axes "{axes}": give one letter each of R or L, A or P, S or I, such as "LPS"')
+    return matrix
+
+
 def split(affine: np.ndarray, source: str = "image") -> tuple[np.ndarray, np.ndarray]:
     """Spacing (i, j, k) [mm] and the nearest orthonormal direction matrix of an affine.
 

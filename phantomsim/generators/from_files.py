@@ -8,23 +8,24 @@ from pathlib import Path
 import numpy as np
 
 from phantomsim.errors import GeneratorError
-from phantomsim.formats import nifti
-from phantomsim.generators import body, resample, texture
+from phantomsim.formats import volume
+from phantomsim.formats.volume import stem
+from phantomsim.generators import body, partial, resample, texture
 from phantomsim.generators.labels import tissue_names, to_tissues
-from phantomsim.generators.spec import FromFiles, FromHU
+from phantomsim.generators.spec import FromFiles, FromHU, FromMeshes
 from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
-from phantomsim.phantom import Facts, Phantom
+from phantomsim.phantom import Facts, Overlay, Phantom
 
 PLAUSIBLE_MM = (0.02, 20.0)
 SHELL = ("bone-cancellous", "bone-cortical")
 
 
-def files(spec: FromFiles | FromHU) -> list[Path]:
-    """The files of the folder, sorted by path.
+def root(spec: FromFiles | FromHU | FromMeshes) -> Path:
+    """The generator's folder.
 
     Raises:
-        GeneratorError: the folder is not set, not there, or holds no file of the pattern.
+        GeneratorError: it is not set or not there.
     """
     text = os.path.expanduser(os.path.expandvars(spec.folder))
     how = "give the folder by --set population.generator.folder=PATH in a trial, --set folder=PATH for sample"
@@ -37,6 +38,16 @@ def files(spec: FromFiles | FromHU) -> list[Path]:
     folder = Path(text)
     if not folder.is_dir():
         raise GeneratorError(f'generator "{spec.name}": no folder {folder}; {how}')
+    return folder
+
+
+def files(spec: FromFiles | FromHU) -> list[Path]:
+    """The files of the folder, sorted by path.
+
+    Raises:
+        GeneratorError: as `root`; or the folder holds no file of the pattern.
+    """
+    folder = root(spec)
     found = sorted(p for p in folder.glob(spec.pattern) if p.is_file())
     if not found:
         there = ", ".join(sorted(p.name for p in folder.iterdir())[:5]) or "nothing"
@@ -57,19 +68,14 @@ def plausible(grid: Grid, path: Path) -> None:
         )
 
 
-def stem(path: Path) -> str:
-    """The file's name without its endings .nii and .gz."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
-
-
 def names(spec: FromFiles | FromHU) -> list[str]:
     """The source subjects: one per file, by name; by path inside the folder where names repeat."""
     found = files(spec)
     stems = [stem(p) for p in found]
     if len(set(stems)) == len(stems):
         return stems
-    root = Path(os.path.commonpath(found))
-    return [str(p.parent.relative_to(root) / stem(p)) for p in found]
+    top = Path(os.path.commonpath(found))
+    return [str(p.parent.relative_to(top) / stem(p)) for p in found]
 
 
 def generate(spec: FromFiles, seed: int, patient: int) -> Phantom:
@@ -84,11 +90,11 @@ def generate(spec: FromFiles, seed: int, patient: int) -> Phantom:
     which = patient % len(found)
     extra = (spec.background.tissue, "skin") if spec.background else ()
     tissues = tissue_names(spec.labels, extra + (SHELL if spec.shell_mm else ()))
-    values, grid = nifti.read_labels(found[which])
+    values, grid = volume.read_labels(found[which], axes=spec.axes)
     plausible(grid, found[which])
     label, counts = to_tissues(values, spec.labels, spec.ids, tissues, str(found[which]))
     volumes: dict[str, float | str] = {f"{k.replace('-', '_')}_mL": n * grid.voxel_mL for k, n in counts.items()}
-    label, grid, dropped = _prepare(spec, label, grid, tissues)
+    label, grid, overlays, dropped = _prepare(spec, label, grid, tissues)
     density = texture.density(patient_key(seed, patient, Stream.ANATOMY), spec.texture, grid, label, tissues)
     provenance: dict[str, object] = {
         "generator": spec.name or spec.kind,
@@ -98,14 +104,22 @@ def generate(spec: FromFiles, seed: int, patient: int) -> Phantom:
         "labels": spec.labels.name,
         "dropped_island_voxels": dropped,
     }
-    return Phantom(grid, label, density, (), (), tissues, Facts(names(spec)[which], volumes, provenance))
+    return Phantom(grid, label, density, overlays, (), tissues, Facts(names(spec)[which], volumes, provenance))
 
 
-def _prepare(spec: FromFiles, label: np.ndarray, grid: Grid, tissues: tuple[str, ...]) -> tuple[np.ndarray, Grid, int]:
+def _prepare(
+    spec: FromFiles, label: np.ndarray, grid: Grid, tissues: tuple[str, ...]
+) -> tuple[np.ndarray, Grid, tuple[Overlay, ...], int]:
     """Islands, resampling, bone shells, background and frame, in this order."""
     dropped = 0
     if not spec.islands and spec.background is None:  # organs without a background are islands by right
         label, dropped = body.largest_piece(label)
+    if spec.method == "fractions" and spec.voxel_mm is not None:
+        new = resample.isotropic(grid, spec.voxel_mm)
+        if spec.shape is not None:
+            _, new = body.frame(resample.nearest(label, grid, new), new, spec.shape)
+        label, overlays = partial.fractions(label, grid, new, len(tissues))
+        return label, new, overlays, dropped
     if spec.voxel_mm is not None:
         new = resample.isotropic(grid, spec.voxel_mm)
         if new != grid:
@@ -120,4 +134,4 @@ def _prepare(spec: FromFiles, label: np.ndarray, grid: Grid, tissues: tuple[str,
         body.add_background(label, grid, inside, tissues.index(fill.tissue), tissues.index("skin"), fill.skin_mm)
     if spec.shape is not None:
         label, grid = body.frame(label, grid, spec.shape)
-    return np.ascontiguousarray(label), grid, dropped
+    return np.ascontiguousarray(label), grid, (), dropped

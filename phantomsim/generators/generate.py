@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from phantomsim.errors import GeneratorError
-from phantomsim.generators.spec import FromFiles, FromHU, Procedural
+from phantomsim.generators.spec import FromFiles, FromHU, FromMeshes, Procedural
 from phantomsim.phantom import Phantom
 
 
-def generate(spec: FromFiles | FromHU | Procedural, seed: int, patient: int) -> Phantom:
+def generate(spec: FromFiles | FromHU | FromMeshes | Procedural, seed: int, patient: int) -> Phantom:
     """Make one patient, healthy; the same for the same arguments, whichever others are made.
 
     Args:
@@ -27,6 +27,10 @@ def generate(spec: FromFiles | FromHU | Procedural, seed: int, patient: int) -> 
         from phantomsim.generators import from_hu
 
         phantom = from_hu.generate(spec, seed, patient)
+    elif isinstance(spec, FromMeshes):
+        from phantomsim.generators import from_meshes
+
+        phantom = from_meshes.generate(spec, seed, patient)
     else:
         from phantomsim.generators.procedural import generate as procedural
 
@@ -38,16 +42,20 @@ def generate(spec: FromFiles | FromHU | Procedural, seed: int, patient: int) -> 
     return phantom
 
 
-def subjects(spec: FromFiles | FromHU | Procedural) -> list[str] | None:
+def subjects(spec: FromFiles | FromHU | FromMeshes | Procedural) -> list[str] | None:
     """Names of the source subjects that patients are taken from in turn; None where every patient is new."""
     if isinstance(spec, FromFiles | FromHU):
         from phantomsim.generators import from_files
 
         return from_files.names(spec)
+    if isinstance(spec, FromMeshes):
+        from phantomsim.generators import from_meshes
+
+        return [folder.name for folder in from_meshes.folders(spec)]
     return None
 
 
-def subject(spec: FromFiles | FromHU | Procedural, patient: int) -> str:
+def subject(spec: FromFiles | FromHU | FromMeshes | Procedural, patient: int) -> str:
     """Name of one patient's source subject, without making the patient."""
     found = subjects(spec)
     return found[patient % len(found)] if found else f"p{patient:05d}"

@@ -10,6 +10,7 @@ KINDS = {
     "trial": "phantomsim.trials.spec:Trial",
     "from-files": "phantomsim.generators.spec:FromFiles",
     "from-hu": "phantomsim.generators.spec:FromHU",
+    "from-meshes": "phantomsim.generators.meshes_spec:FromMeshes",
     "procedural": "phantomsim.generators.spec:Procedural",
     "ct": "phantomsim.scanners.ct.spec:CTScanner",
     "mr": "phantomsim.scanners.mr.spec:MRScanner",
