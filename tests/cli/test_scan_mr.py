@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from phantomsim.cli.main import main
 from phantomsim.formats import zarr_store
 from phantomsim.grid import Grid
+from phantomsim.materials import relaxation
 from phantomsim.phantom import Phantom
 from phantomsim.trials.scan import make_arm, scan_phantom
 
@@ -82,6 +83,7 @@ def gre(places=AT_mm, repeats=2):
 
 
 def tse():
+    """Trains of a slice follow one another, all of them once before, for the steady state of the catalogue's."""
     o, seq = opts(), pp.Sequence(opts())
     rf, gz, _ = excitation(o, 90)
     again, gz2, _ = excitation(o, 180, "refocusing", 3e-3, phase_offset=np.pi / 2)
@@ -89,9 +91,9 @@ def tse():
     crush = trap(o, "z", 800, 1e-3)
     half = 7e-3  # of the echo spacing
     first = half - pp.calc_duration(gz) / 2 - 1e-3 - pp.calc_duration(gz2) / 2 - 2e-3
-    wait = half - pp.calc_duration(gx) / 2 - 1e-3 - pp.calc_duration(gz2) / 2 - 1e-3
-    for repeat in range(2):
-        for n, z in enumerate(AT_mm):
+    wait = half - pp.calc_duration(gx) / 2 - 1e-3 - pp.calc_duration(gz2) / 2  # crushers of 1 ms on both sides
+    for n, z in enumerate(AT_mm):
+        for repeat in range(2):
             for train in range(N // 4):
                 at(rf, gz, z)
                 seq.add_block(rf, gz)
@@ -106,7 +108,7 @@ def tse():
                     seq.add_block(crush, trap(o, "y", area))
                     seq.add_block(pp.make_delay(round(wait, 5)))
                     seq.add_block(gx, *([adc, pp.make_label(type="SET", label="SLC", value=n)] if repeat else []))
-                    seq.add_block(pp.make_delay(round(wait, 5)))
+                    seq.add_block(pp.make_delay(round(wait - 1e-3, 5)))
                     seq.add_block(trap(o, "y", -area))
                 seq.add_block(pp.make_delay(0.34))
     return seq
@@ -178,8 +180,7 @@ def test_a_file_gives_the_image_of_the_catalogues_sequence(tmp_path, make, sets)
     np.testing.assert_allclose(found.grid.origin_mm, wanted.grid.origin_mm, atol=1e-3)
     for a, b in zip(np.asarray(found.values, float), np.asarray(wanted.values, float)):
         assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.95
-        if make is not tse:  # its level differs from the catalogue by 1.6; why is not known yet
-            assert (a * b).sum() / (b * b).sum() == pytest.approx(1, abs=0.15)
+        assert (a * b).sum() / (b * b).sum() == pytest.approx(1, abs=0.1)
 
 
 def invoke(folder, *args):
@@ -203,6 +204,18 @@ def refused(folder, *args):
     return line
 
 
+def nth_signal(tissue, facts):
+    """Of an ideally spoiled pulse train from rest, at the centre of k-space: the N/2-th excitation after the first.
+
+    Without dummies CSF has lost little of its magnetisation by then and is still the brighter one.
+    """
+    (t1,), _, (t2star,), (protons,), *_ = relaxation((tissue,), 3.0)
+    flip, recovery = np.deg2rad(facts["flip_deg"]), np.exp(-facts["TR_ms"] / t1)
+    steady = (1 - recovery) / (1 - np.cos(flip) * recovery)
+    left = steady + (1 - steady) * (np.cos(flip) * recovery) ** (N // 2)
+    return protons * np.sin(flip) * left * np.exp(-facts["TE_ms"] / t2star)
+
+
 def test_the_command_scans_a_file_and_writes_its_raw_data_for_others(tmp_path):
     h5py = pytest.importorskip("h5py")
     ismrmrd = pytest.importorskip("ismrmrd")
@@ -216,8 +229,12 @@ def test_the_command_scans_a_file_and_writes_its_raw_data_for_others(tmp_path):
     assert facts["flip_deg"] == pytest.approx(15, rel=1e-3)
     image = np.asarray(zarr_store.read_image(tmp_path / "out" / "image.ome.zarr").values)[0]
     y, x = np.meshgrid(*[(np.arange(N) - (N - 1) / 2) * FOV_mm / N] * 2, indexing="ij")
-    bright = (np.hypot(x, y - 4) < 60) & (np.hypot(x - 20, y) > 18)  # white matter; CSF is dark by T1
-    assert np.corrcoef(image.ravel(), bright.ravel())[0, 1] > 0.8
+    csf = np.hypot(x - 20, y) < 18
+    masks = np.stack([np.ones((N, N)), (np.hypot(x, y - 4) < 60) & ~csf, csf]).reshape(3, -1).T
+    found, left, *_ = np.linalg.lstsq(masks, image.ravel().astype(float))
+    # The masks are sharp; the image has rings, and the first lines are brighter than the last.
+    assert 1 - left[0] / ((image - image.mean()) ** 2).sum() > 0.9
+    assert found[2] / found[1] == pytest.approx(nth_signal("csf", facts) / nth_signal("white-matter", facts), rel=0.15)
     raw, ours = (
         from_ismrmrd(tmp_path / "out" / "raw.h5").arrays,
         zarr_store.read_raw(tmp_path / "out" / "raw.zarr").arrays,

@@ -12,6 +12,7 @@ from phantomsim.scanners.mr.laws.chain import small_protocol, small_scanner
 from phantomsim.scanners.mr.sequences import Waveform, build, limits, pulseq
 from phantomsim.scanners.mr.sequences.pulseq.counters import _values
 from phantomsim.scanners.mr.sequences.pulseq.gradients import matrix
+from phantomsim.scanners.mr.sequences.pulseq.protocol import protocol_of
 from phantomsim.scanners.mr.sequences.pulseq.uses import infer
 from phantomsim.scanners.mr.spec import Hardware
 from phantomsim.scanners.mr.trajectory import trajectory
@@ -210,6 +211,19 @@ def test_counters_come_from_labels(tmp_path):
     np.testing.assert_array_equal(s.counter("partition")[s.shots], np.tile(np.arange(4), N))
 
 
+def test_counters_that_labels_leave_out_come_from_the_trajectory(tmp_path):
+    seq, n = pp.Sequence(system()), 0
+    for block in (plain := gre()).block_events:
+        events = [e for e in vars(plain.get_block(block)).values() if getattr(e, "type", None)]
+        if any(e.type == "adc" for e in events):
+            events.append(pp.make_label(type="SET", label="SLC", value=n % 2))
+            n += 1
+        seq.add_block(*events)
+    s = written(seq, tmp_path / "x.seq", False)
+    np.testing.assert_array_equal(s.counter("slice")[s.shots], np.tile([0, 1], N))
+    np.testing.assert_array_equal(s.counter("line")[s.shots], np.repeat(np.arange(N), 2))
+
+
 def test_counters_come_from_the_trajectory_without_labels(tmp_path):
     s = written(gre(), tmp_path / "x.seq", False)
     np.testing.assert_array_equal(s.counter("line")[s.shots], np.repeat(np.arange(N), 2))
@@ -234,6 +248,9 @@ def test_hardware_limits_are_checked_on_files_too(tmp_path):
         limits.check(s, Hardware(max_gradient_mT_per_m=5.0))
     p = small_protocol(sequence="pulseq", file=str(tmp_path / "x.seq"))
     assert build(p, small_scanner()).blocks == s.blocks
+    for change, said in (({"matrix": (8, 8)}, "16 x 16 matrix"), ({"slices": 3}, "the file reads 2 slices")):
+        with pytest.raises(ScannerError, match=said):
+            build(p.model_copy(update=change), small_scanner())
     with pytest.raises(FormatError, match="cannot be read"):
         build(small_protocol(sequence="pulseq", file=str(tmp_path / "none.seq")), small_scanner())
 
@@ -253,6 +270,18 @@ def test_our_files_have_our_k_space_in_pypulseq(name, tmp_path):
     np.testing.assert_allclose(k, theirs, atol=atol)
     ok, report = seq.check_timing()
     assert ok or all("delay" in str(line) or "dwell" in str(line) for line in report), report[:3]
+
+
+def test_our_files_say_their_field_of_view_as_readers_expect(tmp_path):
+    p = laws.example("spoiled-gre").model_copy(update={"slices": 2, "gap_mm": 2.0, "dummies": 0, "echoes": 1})
+    pulseq.write(tmp_path / "ours.seq", build(p, small_scanner()), HARDWARE)
+    seq = pp.Sequence(system())
+    seq.read(str(tmp_path / "ours.seq"))
+    y, x = p.fov_mm
+    np.testing.assert_allclose(seq.get_definition("FOV"), np.array([x, y, 2 * p.slice_mm + 2]) / 1000, rtol=1e-6)
+    again = protocol_of(tmp_path / "ours.seq", 3.0)
+    for key in ("fov_mm", "matrix", "slices", "slice_mm", "gap_mm", "offset_mm"):
+        assert again[key] == pytest.approx(getattr(p, key), abs=1e-3), key
 
 
 @pytest.mark.parametrize("name", sorted(laws.EXAMPLES))

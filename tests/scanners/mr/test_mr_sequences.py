@@ -20,7 +20,6 @@ from phantomsim.scanners.mr.sequences import (
     order,
     pulses,
     radial_gre,
-    scan_time_s,
     spiral,
 )
 from phantomsim.scanners.mr.sequences.gradients import lobe, trapezoid
@@ -167,7 +166,6 @@ def test_slices_that_do_not_fit_go_into_further_groups():
     groups = s.total_s / 0.06 / 64
     assert groups == pytest.approx(round(groups))
     assert 1 < groups < 11
-    assert scan_time_s(p.model_copy(update={"averages": 3}), small_scanner()) == pytest.approx(3 * s.total_s)
 
 
 @pytest.mark.parametrize("TI_ms", [120.0, 300.0, 951.37, 2250.0, 2590.0, 5800.0])

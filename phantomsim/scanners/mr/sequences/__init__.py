@@ -5,6 +5,6 @@ from phantomsim.scanners.mr.sequences.events import Pulse, Readout, Waveform
 from phantomsim.scanners.mr.sequences.sequence import NONE, Sequence
 
 # The catalogue needs what is above.
-from phantomsim.scanners.mr.sequences.catalogue import CATALOGUE, build, scan_time_s  # isort: skip
+from phantomsim.scanners.mr.sequences.catalogue import CATALOGUE, build  # isort: skip
 
-__all__ = ["CATALOGUE", "NONE", "Builder", "Pulse", "Readout", "Sequence", "Waveform", "build", "scan_time_s"]
+__all__ = ["CATALOGUE", "NONE", "Builder", "Pulse", "Readout", "Sequence", "Waveform", "build"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from phantomsim.scanners.mr.sequences import (
@@ -41,7 +42,11 @@ CATALOGUE: dict[str, Callable[[MRProtocol, Hardware, float], Sequence]] = {
 
 
 def _file(protocol: MRProtocol, hardware: Hardware, field_T: float) -> Sequence:
-    return pulseq.read(protocol.file or "", field_T)
+    from phantomsim.scanners.mr.sequences.pulseq.protocol import check
+
+    sequence = pulseq.read(protocol.file or "", field_T)
+    check(sequence, protocol)
+    return sequence
 
 
 CATALOGUE["pulseq"] = _file
@@ -51,18 +56,21 @@ def build(protocol: MRProtocol, scanner: MRScanner) -> Sequence:
     """The sequence of a protocol on a scanner, one average; that of a Pulseq file is read.
 
     Raises:
-        ScannerError: the scanner cannot keep the protocol.
+        ScannerError: the scanner cannot keep the protocol, or the protocol's matrix is too small for the file.
         FormatError: the Pulseq file cannot be read.
     """
     sequence = CATALOGUE[protocol.sequence](protocol, scanner.hardware, scanner.field_T)
     limits.check(sequence, scanner.hardware)
-    return sequence
+    if protocol.sequence == "pulseq":
+        return sequence
+    return replace(sequence, facts={**sequence.facts, "definitions": _definitions(protocol)})
 
 
-def scan_time_s(protocol: MRProtocol, scanner: MRScanner) -> float:
-    """How long the sequence takes, dummies included, times the averages.
-
-    Raises:
-        ScannerError: see `build`.
-    """
-    return build(protocol, scanner).total_s * protocol.averages
+def _definitions(p: MRProtocol) -> dict[str, str]:
+    """What a Pulseq file says of the whole: the field of view along x, y and z, all slices and gaps, in m."""
+    y, x = p.fov_mm
+    z = p.slices * p.slice_mm + (p.slices - 1) * p.gap_mm
+    return {
+        "FOV": " ".join(f"{length / 1000:.9g}" for length in (x, y, z)),
+        "SliceThickness": f"{p.slice_mm / 1000:.9g}",
+    }

@@ -67,7 +67,7 @@ def _extent(p: MRProtocol) -> list[str]:
         found.append(f"fov_mm {p.fov_mm} must be positive and matrix {p.matrix} even, both along (y, x)")
     if p.encoding == "3d" and p.gap_mm:
         found.append(f"gap_mm is {p.gap_mm}; the partitions of a 3d slab have no gap")
-    if p.encoding == "3d" and p.sequence in ("gre-epi", "se-epi", "radial-gre", "spiral-gre"):
+    if p.encoding == "3d" and p.sequence in ("gre-epi", "se-epi", "radial-gre", "spiral-gre", "pulseq"):
         found.append(f'{p.sequence} has encoding "2d" only')
     if p.sequence in ("radial-gre", "spiral-gre") and (len(set(p.fov_mm)) > 1 or len(set(p.matrix)) > 1):
         found.append(f"{p.sequence} needs a square field of view and matrix; fov_mm is {p.fov_mm}, matrix {p.matrix}")

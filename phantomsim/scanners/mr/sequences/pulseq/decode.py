@@ -39,6 +39,9 @@ def to_sequence(file: PulseqFile, field_T: float) -> Sequence:
     counters = from_labels(file)
     if not counters:
         counters = from_trajectory(sequence)
+    elif not {"line", "partition"} & counters.keys():  # files that label slices alone are common
+        played = from_trajectory(sequence)
+        counters |= {name: played[name] for name in ("line", "partition") if name in played}
     return Sequence(**columns, counters=counters, facts=facts)
 
 

@@ -51,7 +51,7 @@ def protocol_of(path: str | os.PathLike[str], field_T: float, given: Mapping[str
     fov = _fov_mm(sequence, given)
     slices = _slices(sequence, played, given)
     k = played.k_per_mm()
-    _in_plane(k, slices)
+    _in_plane(k, slices.slice_mm)
     return {
         "description": str(sequence.facts["name"]),
         "sequence": "pulseq",
@@ -76,14 +76,24 @@ def matrix_of(k_per_mm: np.ndarray, fov_mm: tuple[float, float]) -> tuple[int, i
 
 
 def check(sequence: Sequence, protocol: MRProtocol) -> None:
-    """Raises ScannerError where a protocol's matrix is too small for what a file reads."""
-    needed = matrix_of(trajectory(sequence).k_per_mm(), protocol.fov_mm)
+    """Whether a protocol fits what a file reads.
+
+    Raises:
+        ScannerError: its matrix or number of slices is too small, or the file is none of alike, even 2D readouts.
+    """
+    _alike(sequence)
+    k = trajectory(sequence).k_per_mm()
+    _in_plane(k, protocol.slice_mm)
+    needed = matrix_of(k, protocol.fov_mm)
     if any(n > m for n, m in zip(needed, protocol.matrix)):
         raise ScannerError(
             f"the file's readouts reach the k-space of a {needed[0]} x {needed[1]} matrix (y, x) on fov_mm = "
             f"{list(protocol.fov_mm)}; protocol.matrix is {list(protocol.matrix)}. Set protocol.matrix="
             f"{list(needed)} or larger, or check the field of view"
         )
+    slices = int(sequence.counter("slice")[sequence.shots].max(initial=0)) + 1
+    if slices != protocol.slices:
+        raise ScannerError(f"the file reads {slices} slices; protocol.slices is {protocol.slices}. Set {slices}")
 
 
 def _alike(sequence: Sequence) -> None:
@@ -196,8 +206,8 @@ def _thickness_mm(sequence: Sequence, given: Mapping[str, Any], count: int, widt
     return width_mm
 
 
-def _in_plane(k_per_mm: np.ndarray, slices: Slices) -> None:
-    left = float(np.abs(k_per_mm[..., 2]).max()) * slices.slice_mm
+def _in_plane(k_per_mm: np.ndarray, slice_mm: float) -> None:
+    left = float(np.abs(k_per_mm[..., 2]).max()) * slice_mm
     if left > ACROSS:
         raise ScannerError(
             f"readouts reach {left:.2g} cycles across a slice along z: 3D encoding, or a slice that is not rephased. "
