@@ -11,8 +11,8 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim.errors import GeneratorError
-from phantomsim.formats import nifti
-from phantomsim.generators import from_files, resample
+from phantomsim.formats import volume
+from phantomsim.generators import from_files, labelled_hu, resample
 from phantomsim.generators.spec import FromHU, Ladder
 from phantomsim.grid import Grid
 from phantomsim.phantom import Facts, Overlay, Phantom
@@ -29,21 +29,30 @@ def generate(spec: FromHU, seed: int, patient: int) -> Phantom:
     """
     found = from_files.files(spec)
     which = patient % len(found)
-    values, grid = nifti.read(found[which])
+    values, grid = volume.read(found[which], axes=spec.axes)
     from_files.plausible(grid, found[which])
     hu = np.asarray(values, np.float32)
     inside = body(hu, spec.body_HU)
     if not inside.any():
         raise GeneratorError(f"{found[which]}: no voxel is above body_HU = {spec.body_HU:g}; is the volume in HU?")
     hu = np.where(inside, hu, AIR_HU)
+    named = labelled_hu.read(spec.segmentation, found[which], grid, spec.axes) if spec.segmentation else None
     if spec.voxel_mm is not None:
         new = resample.isotropic(grid, spec.voxel_mm)
+        if named is not None:
+            named = named._replace(label=resample.nearest(named.label, grid, new))
         hu, grid = resample.linear(hu, grid, new), new
     label, density, overlays = mixture(hu, grid, spec.ladder)
+    tissues, volumes = spec.ladder.tissues, {}
+    if spec.segmentation is not None and named is not None:
+        label, density, overlays, tissues = labelled_hu.rename(
+            hu, (label, density, overlays), named, spec.segmentation, spec.ladder
+        )
+        volumes = named.volumes_mL
     provenance: dict[str, object] = {"generator": spec.name or spec.kind, "seed": seed, "patient": patient}
     provenance["file"] = found[which].name
     subject = from_files.names(spec)[which]
-    return Phantom(grid, label, density, overlays, (), spec.ladder.tissues, Facts(subject, {}, provenance))
+    return Phantom(grid, label, density, overlays, (), tissues, Facts(subject, dict(volumes), provenance))
 
 
 def body(hu: np.ndarray, threshold_HU: float) -> np.ndarray:

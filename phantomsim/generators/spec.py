@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from phantomsim.generators.common_spec import Axes, Count, Texture
 from phantomsim.generators.labels_spec import LabelTable
@@ -87,15 +87,43 @@ class Ladder(Spec):
     filtration: dict[str, float] = Field(default_factory=lambda: {"al_mm": 6.8})
 
 
+class Segmentation(Spec):
+    """A label map beside each CT volume: tissue by the label, density by the CT number.
+
+    Attributes:
+        file: its name beside the volume's; {name} is the volume's name without its ending.
+        labels, ids: as of `FromFiles`. Labels of air name nothing: there the ladder decides.
+        within: largest part by which a labelled voxel's density may differ from its tissue's; where it differs more (gas
+            in the bowel, vessels in the lung, dense bone) the ladder decides too.
+        enhanced: tissues that hold contrast medium: what they are brighter by is iodine, up to 20 mg/mL.
+    """
+
+    file: str = "{name}_segmentation.nii.gz"
+    labels: Annotated[LabelTable, Catalogued("generators/labels")]
+    ids: str | None = None
+    within: Annotated[float, Field(gt=0.0, le=0.5)] = 0.2
+    enhanced: tuple[str, ...] = ()
+
+    @field_validator("file")
+    @classmethod
+    def _beside(cls, file: str) -> str:
+        rest = file.replace("{name}", "")
+        if set(rest) & set("{}\\") or ".." in rest.split("/") or rest.startswith("/"):
+            raise ValueError("is a file's name beside the volume's, in which {name} may stand for that")
+        return file
+
+
 class FromHU(Spec):
     """Patients from a folder of CT volumes in HU; patient p is file p modulo their number.
 
     Every voxel becomes a mixture of two tissues, so that partial volumes, fat in muscle and thin bone keep their CT
-    numbers. A CT number alone cannot tell iodine from bone: contrast-filled vessels become part bone.
+    numbers. A CT number alone cannot tell iodine from bone: contrast-filled vessels become part bone, unless a
+    `segmentation` names them. Metal is bone of raised density, unless the ladder ends in one, such as "titanium".
 
     Attributes:
-        folder, pattern: as of `FromFiles`.
+        folder, pattern, axes: as of `FromFiles`.
         ladder: which tissues.
+        segmentation: label maps of the same volumes, where there are any.
         body_HU: the body is the largest piece above this, its holes filled; what lies outside (couch, clothes) is air.
         voxel_mm: resample, linearly in HU, to cubes of this size; as in the file where not given.
     """
@@ -105,7 +133,9 @@ class FromHU(Spec):
     description: str = ""
     folder: Annotated[str, FilePath()]
     pattern: str = "*.nii.gz"
+    axes: Axes | None = None
     ladder: Ladder = Ladder()
+    segmentation: Segmentation | None = None
     body_HU: float = -300.0
     voxel_mm: PositiveFloat | None = None
 
