@@ -22,8 +22,8 @@ def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bo
     """Write a phantom with all that belongs to it; `read_phantom` gives an equal one.
 
     The relative density is the image; `labels/tissue` is the label map with names and colours, `labels/lesion` the
-    truth: n where lesion n fills half of a voxel or more, whether present or not; `labels/organ` is there where the phantom
-    knows its organs.
+    truth: n where lesion n fills half of a voxel or more, whether present or not; `labels/organ` is there where the
+    phantom knows its organs.
 
     Raises:
         FormatError: values that are not finite, or facts that JSON cannot hold.
@@ -135,12 +135,12 @@ def _overlay(root: zarr.Group, name: str, about: Mapping[str, Any], grid: Grid, 
     else:
         tissue = np.asarray(int(about["tissue_index"]))
     inside = all(s >= 0 and s + n <= m for s, n, m in zip((z, y, x), fraction.shape, grid.shape))
-    known = tissue.shape in ((), fraction.shape) and 0 <= int(tissue.min(initial=0)) and tissue.max() < len(tissues)
+    known = tissue.shape in ((), fraction.shape) and int(tissue.min(initial=0)) >= 0 and tissue.max() < len(tissues)
     if not inside or not known or not (fraction >= 0).all() or not (fraction <= 1).all():
         raise FormatError(
-            f"{root.store_path}/{name}: a box at {[z, y, x]} of shape {fraction.shape}, tissue {tissue.max()} and fractions "
-            f"{fraction.min(initial=0)}..{fraction.max(initial=0)}; must lie in the grid {grid.shape}, be one of "
-            f"{len(tissues)} tissues, and from 0 to 1"
+            f"{root.store_path}/{name}: a box at {[z, y, x]} of shape {fraction.shape}, tissue {tissue.max()} and "
+            f"fractions {fraction.min(initial=0)}..{fraction.max(initial=0)}; must lie in the grid "
+            f"{grid.shape}, be one of {len(tissues)} tissues, and from 0 to 1"
         )
     return Overlay(tissue if tissue.ndim else int(tissue), fraction, (z, y, x))
 

@@ -14,7 +14,8 @@ from phantomsim.grid import Grid
 #: Tissues that are fluid or gas: stirred, hence even.
 FLUID = frozenset({"air", "water", "csf", "blood", "bladder", "gallbladder", "eye"})
 TILE = 128  # voxels; a power of two for the transform. The field repeats beyond.
-CUT_SD = 4.0  # the density stays positive and believable
+CUT_SD = 4.0  # the density stays believable
+LEAST = 0.05  # and positive, in lung and spongy bone too
 
 
 @partial(jax.jit, static_argnames="tile")
@@ -38,12 +39,11 @@ def density(
     key: jax.Array, texture: Texture, grid: Grid, label: np.ndarray, tissues: tuple[str, ...]
 ) -> np.ndarray | float:
     """Relative density [1]: float32 [z, y, x], 1 in fluids; the number 1.0 where the texture has no spread."""
-    if texture.sd == 0:
+    sd = np.array([0.0 if t in FLUID else texture.tissues.get(t, texture.sd) for t in tissues], np.float32)
+    if not sd.any():
         return 1.0
     f0 = float(np.mean(grid.spacing_mm)) / texture.coarsest_mm
-    tile = np.asarray(noise(key, TILE, jnp.float32(f0), jnp.float32(texture.power)))
-    tile = 1 + texture.sd * np.clip(tile, -CUT_SD, CUT_SD)
+    tile = np.clip(noise(key, TILE, jnp.float32(f0), jnp.float32(texture.power)), -CUT_SD, CUT_SD)
     repeats = [-(-n // TILE) for n in grid.shape]
     z, y, x = grid.shape
-    solid = np.array([name not in FLUID for name in tissues])
-    return np.where(solid[label], np.tile(tile, repeats)[:z, :y, :x], np.float32(1.0))
+    return np.maximum(1 + sd[label] * np.tile(tile, repeats)[:z, :y, :x], np.float32(LEAST))

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from phantomsim.generators.spec import Covariate, Procedural
+from phantomsim.generators.procedural.spec import Covariate, Procedural
 
 
 def draw(spec: Procedural, key: jax.Array) -> dict[str, float | str]:
@@ -40,5 +40,15 @@ def _one(law: Covariate, sex: str, known: dict[str, float], u: float) -> float:
     mean += sum(s * (known[name] - law.about.get(name, 0.0)) for name, s in law.slope.items())
     if sd == 0:
         return float(np.clip(mean, law.min, law.max))
-    low, high = ndtr((law.min - mean) / sd), ndtr((law.max - mean) / sd)
-    return float(np.clip(mean + sd * ndtri(low + u * (high - low)), law.min, law.max))
+    if law.law == "lognormal":
+        mean = max(mean, law.min)
+        spread = float(np.sqrt(np.log1p((sd / mean) ** 2)))
+        middle = float(np.log(mean)) - spread**2 / 2
+        return float(np.exp(_cut_normal(middle, spread, float(np.log(law.min)), float(np.log(law.max)), u)))
+    return _cut_normal(mean, sd, law.min, law.max, u)
+
+
+def _cut_normal(mean: float, sd: float, least: float, most: float, u: float) -> float:
+    """The quantile u of a normal law cut at both ends."""
+    low, high = ndtr((least - mean) / sd), ndtr((most - mean) / sd)
+    return float(np.clip(mean + sd * ndtri(low + u * (high - low)), least, most))

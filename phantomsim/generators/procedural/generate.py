@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.generators import texture
-from phantomsim.generators.procedural import abdomen, covariates, head, paint
-from phantomsim.generators.spec import Procedural
+from phantomsim.generators.procedural import abdomen, covariates, head, paint, painting
+from phantomsim.generators.procedural.canvas import Numbers
+from phantomsim.generators.procedural.region import Region
+from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
-from phantomsim.phantom import Facts, Phantom
+from phantomsim.phantom import Facts, Organs, Overlay, Phantom
 
 
 @dataclasses.dataclass(frozen=True)
-class Region:
-    """An anatomy: its tissues, how it is drawn, and the coarse grid on which volumes are solved."""
+class Labels:
+    """An anatomy painted without partial volumes: its tissues, how it is drawn, and where volumes are solved."""
 
     tissues: tuple[str, ...]
     draw: paint.Draw
@@ -27,9 +30,9 @@ class Region:
     plan_centre_mm: tuple[float, float, float]
 
 
-REGIONS = {
-    "abdomen": Region(abdomen.TISSUES, abdomen.draw, abdomen.PLAN_SHAPE, abdomen.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
-    "head": Region(head.TISSUES, head.draw, head.PLAN_SHAPE, head.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
+REGIONS: dict[str, Region | Labels] = {
+    "abdomen": Labels(abdomen.TISSUES, abdomen.draw, abdomen.PLAN_SHAPE, abdomen.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
+    "head": Labels(head.TISSUES, head.draw, head.PLAN_SHAPE, head.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
 }
 
 
@@ -39,16 +42,52 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     The anatomy depends on the key and the covariates alone: another voxel size or frame shows the same patient.
     """
     region = REGIONS[spec.region]
-    draw_facts, draw_shape, draw_texture = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
-    facts = covariates.draw(spec, draw_facts)
-    numbers: paint.Numbers = {k: jnp.float32(v) for k, v in facts.items() if not isinstance(v, str)}
-    numbers["wobble"] = jax.random.normal(draw_shape, (64,))
-    coarse = (jnp.float32(region.plan_voxel_mm), jnp.asarray(region.plan_centre_mm, jnp.float32))
-    levels, volumes = paint.plan(region.draw, region.tissues, region.plan_shape, *coarse, numbers)
+    keys = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
+    facts, numbers = person(spec, seed, patient)
     grid = Grid.centred(spec.shape, (spec.voxel_mm,) * 3, (0.0, 0.0, spec.centre_z_mm))
-    where = (jnp.float32(spec.voxel_mm), jnp.asarray(grid.centre_mm, jnp.float32))
-    label = np.asarray(paint.paint(region.draw, region.tissues, spec.shape, *where, numbers, levels))
+    overlays: tuple[Overlay, ...] = ()
+    organs: Organs | None = None
+    if isinstance(region, Labels):
+        label, volumes = _labels(region, spec, grid, numbers)
+    else:
+        levels, volumes = planned(region, numbers)
+        first = painting.first_mm(spec.shape, spec.voxel_mm, (0.0, 0.0, spec.centre_z_mm))
+        names = tuple(region.organs)
+        painted = painting.paint(region.draw, names, spec.shape, spec.voxel_mm, first, numbers, levels)
+        label, overlays, organs = region.phantom_parts(painted, grid)
     known = facts | {f"drawn_{name}_mL": float(v) for name, v in volumes.items()}
     provenance: dict[str, object] = {"generator": spec.name or spec.kind, "seed": seed, "patient": patient}
-    density = texture.density(draw_texture, spec.texture, grid, label, region.tissues)
-    return Phantom(grid, label, density, (), (), region.tissues, Facts(f"p{patient:05d}", known, provenance))
+    density = texture.density(keys[2], spec.texture, grid, label, region.tissues)
+    about = Facts(f"p{patient:05d}", known, provenance)
+    return Phantom(grid, label, density, overlays, (), region.tissues, about, organs)
+
+
+def person(spec: Procedural, seed: int, patient: int) -> tuple[dict[str, float | str], Numbers]:
+    """A patient's covariates, and all the numbers that the drawing needs."""
+    region = REGIONS[spec.region]
+    draw_facts, draw_shape, _ = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
+    facts = covariates.draw(spec, draw_facts)
+    numbers: Numbers = {k: jnp.float32(v) for k, v in facts.items() if not isinstance(v, str)}
+    numbers["male"] = jnp.float32(facts["sex"] == "male")
+    numbers["wobble"] = jax.random.normal(draw_shape, (region.wobbles if isinstance(region, Region) else 64,))
+    if isinstance(region, Region) and region.grow is not None:
+        numbers |= _grow(region.grow, numbers, jax.random.fold_in(draw_shape, 1))
+    return facts, numbers
+
+
+_grow = partial(jax.jit, static_argnums=0)(lambda grow, numbers, key: grow(numbers, key))
+
+
+def planned(region: Region, numbers: Numbers) -> tuple[Numbers, Numbers]:
+    """Levels [mm] and volumes [mL] of a patient's organs."""
+    first = painting.first_mm(region.plan_shape, region.plan_voxel_mm, region.plan_centre_mm)
+    per_cm = painting.voxels_per_cm(region.plan_voxel_mm)
+    where = (jnp.float32(region.plan_voxel_mm), jnp.asarray(first))
+    return painting.plan(region.draw, tuple(region.organs), region.plan_shape, per_cm, *where, numbers)
+
+
+def _labels(region: Labels, spec: Procedural, grid: Grid, numbers: Numbers) -> tuple[np.ndarray, Numbers]:
+    coarse = (jnp.float32(region.plan_voxel_mm), jnp.asarray(region.plan_centre_mm, jnp.float32))
+    levels, volumes = paint.plan(region.draw, region.tissues, region.plan_shape, *coarse, numbers)
+    where = (jnp.float32(spec.voxel_mm), jnp.asarray(grid.centre_mm, jnp.float32))
+    return np.asarray(paint.paint(region.draw, region.tissues, spec.shape, *where, numbers, levels)), volumes

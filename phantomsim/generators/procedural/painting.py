@@ -1,0 +1,102 @@
+"""From a way of drawing to painted grids: levels on a coarse grid first, then any grid, slab by slab."""
+
+from __future__ import annotations
+
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from phantomsim.generators.procedural.canvas import Canvas, Draw, Number, Numbers, Painted
+from phantomsim.generators.procedural.shapes import Point
+
+SLAB = 16  # rows painted at once on a CPU: a slab of 256 x 256 stays in its caches
+
+
+def axes(shape: tuple[int, int, int], spacing_mm: Number, first_mm: jax.Array) -> Point:
+    """Voxel centres (x, y, z) [mm] that broadcast together, from the centre (x, y, z) of voxel [0, 0, 0]."""
+    z, y, x = (jnp.arange(n, dtype=jnp.float32) * spacing_mm for n in shape)
+    return x[None, None, :] + first_mm[0], y[None, :, None] + first_mm[1], z[:, None, None] + first_mm[2]
+
+
+def first_mm(shape: tuple[int, int, int], spacing_mm: float, centre_mm: tuple[float, float, float]) -> np.ndarray:
+    """Centre (x, y, z) of voxel [0, 0, 0] [mm], float32."""
+    return np.array([c - 0.5 * (n - 1) * spacing_mm for c, n in zip(centre_mm, shape[::-1])], np.float32)
+
+
+# The grid is coarse: time to compile counts here, not time to run.
+@partial(
+    jax.jit,
+    compiler_options={"xla_cpu_use_fusion_emitters": False},
+    static_argnames=("draw", "organs", "shape", "per_cm"),
+)
+def plan(
+    draw: Draw,
+    organs: tuple[str, ...],
+    shape: tuple[int, int, int],
+    per_cm: int,
+    voxel_mm: Number,
+    first: jax.Array,
+    numbers: Numbers,
+) -> tuple[Numbers, Numbers]:
+    """Levels [mm] and volumes [mL] of all organs, from a coarse grid of the whole region."""
+    canvas = Canvas(axes(shape, voxel_mm, first), organs, voxel_mm, per_cm, None)
+    draw(canvas, numbers)
+    return canvas.levels, canvas.volumes_mL
+
+
+@partial(jax.jit, static_argnames=("draw", "organs", "shape", "per_cm"))
+def paint_slab(
+    draw: Draw,
+    organs: tuple[str, ...],
+    shape: tuple[int, int, int],
+    per_cm: int,
+    voxel_mm: Number,
+    first: jax.Array,
+    numbers: Numbers,
+    levels: Numbers,
+) -> Painted:
+    """Organs on one grid, whole; a map over patients of this is what a GPU runs."""
+    canvas = Canvas(axes(shape, voxel_mm, first), organs, voxel_mm, per_cm, levels)
+    draw(canvas, numbers)
+    return canvas.now
+
+
+def voxels_per_cm(voxel_mm: float) -> int:
+    """A bound on the voxels in 10 mm; the same for voxels of nearly one size, which then share compiled code."""
+    return math.ceil(10.0 / voxel_mm)
+
+
+def paint(
+    draw: Draw,
+    organs: tuple[str, ...],
+    shape: tuple[int, int, int],
+    voxel_mm: float,
+    first: np.ndarray,
+    numbers: Numbers,
+    levels: Numbers,
+) -> Painted:
+    """Organs on a grid, numpy arrays, painted in slabs by all cores.
+
+    Args:
+        first: centre (x, y, z) of voxel [0, 0, 0] [mm].
+    """
+    rows = min(SLAB, shape[0])
+    starts = range(0, shape[0], rows)
+    whole = Painted(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32))  # type: ignore[arg-type]
+
+    def one(start: int) -> None:
+        corner = first + np.array([0.0, 0.0, start * voxel_mm], np.float32)
+        frame = ((rows, *shape[1:]), voxels_per_cm(voxel_mm), jnp.float32(voxel_mm), jnp.asarray(corner))
+        slab = paint_slab(draw, organs, *frame, numbers, levels)
+        for into, part in zip(whole, slab):
+            into[start : start + rows] = np.asarray(part)[: shape[0] - start]  # type: ignore[index]
+
+    one(0)  # compiles
+    with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
+        list(pool.map(one, starts[1:]))
+    return whole

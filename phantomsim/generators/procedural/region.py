@@ -1,0 +1,57 @@
+"""What a region of the body is to the generator: its organs, how they are drawn, and where volumes are solved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from phantomsim.generators.procedural.canvas import Draw, Numbers, Painted
+from phantomsim.grid import Grid
+from phantomsim.phantom import Organs, Overlay
+
+
+@dataclass(frozen=True)
+class Region:
+    """An anatomy.
+
+    Attributes:
+        organs: tissue by organ, in the order of the labels; the first is air.
+        draw: paints a patient; what it reads of a voxel is its place alone, so that any slab can be drawn by itself.
+        plan_shape, plan_voxel_mm, plan_centre_mm: the coarse grid of the whole region on which volumes are solved.
+        grow: numbers that are too dear to find anew for every slab (branching trees), from covariates and a key.
+        wobbles: standard normal numbers that `draw` finds as "wobble".
+    """
+
+    organs: dict[str, str]
+    draw: Draw
+    plan_shape: tuple[int, int, int]
+    plan_voxel_mm: float
+    plan_centre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    grow: Callable[[Numbers, jax.Array], Numbers] | None = None
+    wobbles: int = 64
+
+    @property
+    def tissues(self) -> tuple[str, ...]:
+        """Names of the tissues, each once, air first."""
+        return tuple(dict.fromkeys(self.organs.values()))
+
+    def phantom_parts(self, painted: Painted, grid: Grid) -> tuple[np.ndarray, tuple[Overlay, ...], Organs]:
+        """Tissue labels [z, y, x], the overlay of second tissues, and organs."""
+        index = np.array([self.tissues.index(t) for t in self.organs.values()], np.uint8)
+        first, second = index[np.asarray(painted.first)], index[np.asarray(painted.second)]
+        share = np.where(first == second, np.float32(0), np.asarray(painted.share))
+        organs = Organs(np.asarray(painted.first), ("", *list(self.organs)[1:]))
+        return first, _second(second, share), organs
+
+
+def _second(second: np.ndarray, share: np.ndarray) -> tuple[Overlay, ...]:
+    """The overlay in the smallest box that holds all that is shared."""
+    used = [np.flatnonzero(share.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
+    if not all(len(u) for u in used):
+        return ()
+    box = tuple(slice(int(u[0]), int(u[-1]) + 1) for u in used)
+    start = (box[0].start, box[1].start, box[2].start)
+    return (Overlay(np.ascontiguousarray(second[box]), np.ascontiguousarray(share[box]), start),)

@@ -1,0 +1,104 @@
+"""What a person writes about a generator of patients made of shapes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from phantomsim.generators.common_spec import Count, Fraction, Texture
+from phantomsim.spec import Spec
+
+#: Covariates that each procedural anatomy is built from, in the order in which they are drawn; a generator file
+#: gives a distribution for each.
+REGIONS: dict[str, tuple[str, ...]] = {
+    "abdomen": (
+        *("height_mm", "bmi_kg_per_m2", "liver_mL", "spleen_mL", "kidney_right_mL", "kidney_left_mL", "pancreas_mL"),
+        *("gallbladder_mL", "kidney_length_mm", "aorta_diameter_mm", "vena_cava_width_mm", "vena_cava_depth_mm"),
+        *("visceral_fat_cm2", "subcutaneous_fat_cm2", "vertebra_width_mm"),
+    ),
+    "chest": (),
+    "breast": (),
+    "head": ("icv_mL", "brain_fraction", "ventricles_mL", "skull_mm", "scalp_mm", "cortex_mm", "eye_diameter_mm"),
+}
+
+
+class Covariate(Spec):
+    """A truncated normal law; its mean may depend on sex and on covariates that stand before it.
+
+    Attributes:
+        law: "lognormal" for quantities with a long upper tail; mean and SD stay those of the quantity itself.
+        mean: one value, or one for each sex, at the reference of every slope.
+        sd: standard deviation of what the slopes do not explain.
+        slope: change of the mean per unit of an earlier covariate (`age_years`, or any before it in REGIONS).
+        about: that covariate's reference value (0 where not given).
+        min, max: where the law is cut.
+        source: the publication.
+    """
+
+    law: Literal["normal", "lognormal"] = "normal"
+    mean: float | dict[Literal["female", "male"], float]
+    sd: float | dict[Literal["female", "male"], float]
+    slope: dict[str, float] = Field(default_factory=dict)
+    about: dict[str, float] = Field(default_factory=dict)
+    min: float
+    max: float
+    source: str
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Covariate:
+        if self.min >= self.max:
+            raise ValueError(f"min {self.min} must be below max {self.max}")
+        if self.law == "lognormal" and self.min <= 0:
+            raise ValueError(f"min {self.min} must be above 0 for a lognormal law")
+        if not set(self.about) <= set(self.slope):
+            raise ValueError(f"about names {sorted(set(self.about) - set(self.slope))}, which slope does not")
+        return self
+
+
+class Procedural(Spec):
+    """Patients made of shapes: implicit functions of place.
+
+    Attributes:
+        region: which anatomy.
+        voxel_mm: edge of the cubic voxels [mm].
+        shape: voxels along z, y, x.
+        centre_z_mm: height of the grid's middle; 0 is the middle of L1 (abdomen) or of the brain case (head).
+        male_fraction: share of men.
+        age_years: youngest and oldest; uniform between.
+        covariates: a distribution for each that the region is built from.
+        texture: relative-density texture.
+    """
+
+    kind: Literal["procedural"]
+    name: str = ""
+    description: str = ""
+    region: Literal["abdomen", "chest", "breast", "head"]
+    voxel_mm: Annotated[float, Field(gt=0.2, le=10.0)] = 2.0
+    shape: tuple[Count, Count, Count]
+    centre_z_mm: float = 0.0
+    male_fraction: Fraction = 0.5
+    age_years: tuple[Annotated[float, Field(ge=18.0)], Annotated[float, Field(le=100.0)]] = (20.0, 80.0)
+    covariates: dict[str, Covariate]
+    texture: Texture = Texture()
+
+    def laws(self) -> list[tuple[str, Covariate]]:
+        """Covariates in the region's order, in which they are drawn; a file may name them in any order."""
+        return [(name, self.covariates[name]) for name in REGIONS[self.region]]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Procedural:
+        wanted, given = set(REGIONS[self.region]), set(self.covariates)
+        if wanted != given:
+            raise ValueError(
+                f"covariates of the {self.region}: missing {sorted(wanted - given)}, unknown {sorted(given - wanted)}"
+            )
+        known = {"age_years"}
+        for name, law in self.laws():
+            if late := set(law.slope) - known:
+                allowed = ", ".join(sorted(known))
+                raise ValueError(f"{name} depends on {', '.join(sorted(late))}; it may depend on {allowed}")
+            known.add(name)
+            if {"height_mm", "bmi_kg_per_m2"} <= known:
+                known.add("bsa_m2")  # follows from both
+        return self

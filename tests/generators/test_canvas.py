@@ -1,0 +1,113 @@
+"""Painting keeps volumes: against closed forms, whatever the voxels, slabs and order."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from phantomsim.generators.procedural import painting, shapes, trees
+from phantomsim.generators.procedural.canvas import Canvas, Painted, over
+
+ORGANS = ("air", "fat", "liver", "spleen", "vessel")
+
+
+def painted(draw, numbers, voxel_mm=2.0, shape=(40, 36, 44), levels=None):
+    first = painting.first_mm(shape, voxel_mm, (0.3, -0.2, 0.1))
+    if levels is None:
+        levels, _ = painting.plan(
+            draw, ORGANS, shape, painting.voxels_per_cm(voxel_mm), jnp.float32(voxel_mm), jnp.asarray(first), numbers
+        )
+    return painting.paint(draw, ORGANS, shape, voxel_mm, first, numbers, levels), levels
+
+
+def volume_mL(picture, organ, voxel_mm):
+    index = ORGANS.index(organ)
+    first = (picture.first == index) * (1.0 - picture.share)
+    return float((first + (picture.second == index) * picture.share).sum()) * voxel_mm**3 / 1000
+
+
+@pytest.mark.parametrize(("voxel_mm", "radius_mm"), [(2.0, 2.5), (4.0, 2.5), (2.0, 0.7), (4.0, 0.7)])
+def test_a_ball_a_thin_tube_and_a_thin_sheet_keep_their_volume_at_any_voxel(voxel_mm, radius_mm):
+    def draw(canvas, n):
+        canvas.put("liver", shapes.ellipsoid(canvas.p, (1.0, 0.0, -1.0), (24.0,) * 3))
+        line = shapes.capsule(canvas.p, (-80.0, 1.0, 0.0), (80.0, 12.0, 11.0), 0.0)
+        canvas.put("vessel", canvas.tube(line, n["r"]), where=abs(canvas.p[0] - 0.3) < 16.0)
+        disc = shapes.superellipse(*canvas.p[:2], 15.0, 15.0, 2.0)
+        canvas.put("spleen", canvas.sheet(canvas.p[2] + 7.3, 1.0), where=canvas.cover(disc))
+
+    shape = tuple(round(n * 2 / voxel_mm) for n in (40, 36, 44))
+    picture, _ = painted(draw, {"r": jnp.float32(radius_mm)}, voxel_mm, shape, {})
+    tube = np.pi * radius_mm**2 * 32.0 * np.sqrt(160**2 + 11**2 + 11**2) / 160 / 1000
+    assert volume_mL(picture, "vessel", voxel_mm) == pytest.approx(tube, rel=0.03 * voxel_mm / 2)
+    assert volume_mL(picture, "spleen", voxel_mm) == pytest.approx(np.pi * 225 / 1000, rel=0.03)
+    assert volume_mL(picture, "liver", voxel_mm) == pytest.approx(
+        4 / 3 * np.pi * 24**3 / 1000 - tube - np.pi * 0.225, rel=0.004 * voxel_mm / 2
+    )
+    assert picture.share.max() <= 0.5
+    assert (picture.first[picture.share == 0] == picture.second[picture.share == 0]).all()
+
+
+def test_organs_get_their_volume_beside_a_neighbour_and_on_finer_grids():
+    def draw(canvas, n):
+        canvas.put("fat", shapes.ellipsoid(canvas.p, (0.0, 0.0, 0.0), (38.0, 33.0, 36.0)))
+        left = shapes.ellipsoid(canvas.p, (-8.2, 0.3, 0.1), (12.0, 12.5, 13.0))
+        canvas.organ("liver", "liver", left, ["fat"], n["liver_mL"])
+        right = shapes.ellipsoid(canvas.p, (8.1, 0.2, -0.4), (12.0, 12.5, 13.0))
+        canvas.organ("spleen", "spleen", right, ["fat"], n["spleen_mL"])
+
+    n = {"liver_mL": jnp.float32(15.0), "spleen_mL": jnp.float32(9.0)}
+    coarse, levels = painted(draw, n)
+    fine, _ = painted(draw, n, 1.0, (80, 72, 88), levels)
+    for picture, voxel_mm, within in ((coarse, 2.0, 0.01), (fine, 1.0, 0.02)):
+        assert volume_mL(picture, "liver", voxel_mm) == pytest.approx(15.0, rel=within)
+        assert volume_mL(picture, "spleen", voxel_mm) == pytest.approx(9.0, rel=within)
+
+
+def test_slabs_and_the_whole_grid_agree():
+    def draw(canvas, n):
+        canvas.put("fat", shapes.ellipsoid(canvas.p, (0.0, 0.0, 0.0), (38.0, 33.0, 36.0)))
+        ball = lambda: shapes.ellipsoid(canvas.p, (0.0, 0.0, 18.0), (9.0, 9.0, n["r"]))  # noqa: E731
+        canvas.put("spleen", ball, on=["fat"], z_mm=(18.0 - n["r"], 18.0 + n["r"]))
+        canvas.put("vessel", trees.branches(canvas, n["tree"], 14.0))
+
+    tree = jnp.array([[0, 0, -20, 3, 4, -9, 2.0, 1.0], [3, 4, -9, -2, 8, 0, 1.5, 1.0], [3, 4, -9, 8, -2, 2, 1.0, 1.0]])
+    n = {"r": jnp.float32(7.0), "tree": tree.astype(jnp.float32)}
+    shape, first = (40, 36, 44), painting.first_mm((40, 36, 44), 2.0, (0.0, 0.0, 0.0))
+    slabs = painting.paint(draw, ORGANS, shape, 2.0, first, n, {})
+    whole = painting.paint_slab(draw, ORGANS, shape, 5, jnp.float32(2.0), jnp.asarray(first), n, {})
+    assert volume_mL(slabs, "spleen", 2.0) == pytest.approx(4 / 3 * np.pi * 81 * 7 / 1000, rel=0.03)
+    for a, b in zip(slabs, whole):
+        assert (np.abs(np.asarray(a, float) - np.asarray(b, float)) > 1e-4).mean() < 1e-4
+
+
+def test_paint_over_two_organs_keeps_the_two_largest():
+    one = lambda f, s, w: Painted(jnp.uint8([f]), jnp.uint8([s]), jnp.float32([w]))  # noqa: E731
+    full = jnp.float32(1.0)
+    got = over(one(1, 2, 0.4), 3, jnp.float32([0.5]), full, full)  # .3 fat, .2 liver, .5 spleen: the liver goes
+    assert (int(got.first[0]), int(got.second[0])) == (3, 1)
+    assert float(got.share[0]) == pytest.approx(0.3 / 0.8)
+    got = over(one(1, 2, 0.4), 3, jnp.float32([1.0]), jnp.float32(0.0), full)  # takes the liver alone
+    assert (int(got.first[0]), int(got.second[0]), float(got.share[0])) == (1, 3, pytest.approx(0.4))
+    got = over(one(1, 2, 0.4), 2, jnp.float32([0.5]), full, full)
+    assert (int(got.first[0]), float(got.share[0])) == (2, pytest.approx(0.3))
+
+
+def test_trees_reach_every_point_and_obey_murray():
+    points = jax.random.uniform(jax.random.key(0), (256, 3), minval=-40.0, maxval=40.0)
+    rows = np.asarray(trees.grow(points, (0.0, 0.0, 60.0), 6.0, 6, 0.2))
+    assert rows.shape == (127, 8)
+    # Each branch begins where its parent ends, and r^3 is conserved at every fork.
+    for child in range(1, 127):
+        generation = int(np.log2(child + 1))
+        parent = 2 ** (generation - 1) - 1 + (child - (2**generation - 1)) // 2
+        np.testing.assert_allclose(rows[child, :3], rows[parent, 3:6], atol=1e-4)
+        assert 2 * rows[child, 6] ** 3 == pytest.approx(rows[parent, 6] ** 3, rel=1e-4)
+    ends = rows[63:, 3:6]
+    away = np.linalg.norm(np.asarray(points)[:, None] - ends[None], axis=-1).min(1)
+    assert away.max() < 25.0  # 80 mm cube in 64 cells of about 20 mm
+    assert np.median(away) < 10.0
+
+
+def test_a_field_is_seen_first_order_by_its_canvas():
+    canvas = Canvas(painting.axes((1, 1, 5), 2.0, jnp.zeros(3)), ORGANS, 2.0, 5, {})
+    np.testing.assert_allclose(canvas.cover(canvas.p[0] - 4.5), [[[1.0, 1.0, 0.75, 0.0, 0.0]]])
