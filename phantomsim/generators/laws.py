@@ -17,8 +17,8 @@ from phantomsim.generators.lesions.star import REACH_SD, star
 from phantomsim.generators.lesions.truth import fraction_on
 from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
 from phantomsim.generators.procedural import covariates
+from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.generators.resample import isotropic, signed_distance
-from phantomsim.generators.spec import Procedural
 from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
 from phantomsim.laws import Law

@@ -8,7 +8,7 @@ from phantomsim import spec
 from phantomsim.generators.generate import generate
 from phantomsim.generators.mosaic import mosaic
 from phantomsim.generators.procedural import covariates, paint, shapes
-from phantomsim.generators.spec import Procedural
+from phantomsim.generators.procedural.spec import Procedural
 
 
 def points(n=60, half=30.0):
