@@ -93,8 +93,8 @@ class Segmentation(Spec):
     Attributes:
         file: its name beside the volume's; {name} is the volume's name without its ending.
         labels, ids: as of `FromFiles`. Labels of air name nothing: there the ladder decides.
-        within: largest part by which a labelled voxel's density may differ from its tissue's; where it differs more (gas
-            in the bowel, vessels in the lung, dense bone) the ladder decides too.
+        within: largest part by which a labelled voxel's density may differ from its tissue's; where it differs more
+            (gas in the bowel, vessels in the lung, dense bone) the ladder decides too.
         enhanced: tissues that hold contrast medium: what they are brighter by is iodine, up to 20 mg/mL.
     """
 
