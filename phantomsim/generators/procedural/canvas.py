@@ -66,6 +66,13 @@ class Canvas:
         none = jnp.zeros(self.shape, jnp.uint8)
         self.now = Painted(none, none, jnp.zeros(self.shape, jnp.float32))
 
+    def index(self, organ: str | tuple[str, str]) -> jax.Array:
+        """Label of an organ, uint8; of a pair, by the side of each voxel."""
+        if isinstance(organ, str):
+            return jnp.uint8(self.organs.index(organ))
+        left, right = (jnp.uint8(self.organs.index(name)) for name in organ)
+        return jnp.where(self.p[0] > 0, right, left)
+
     def cover(self, field: jax.Array) -> jax.Array:
         """Share of each voxel that lies inside [1]."""
         return jnp.clip(0.5 - field / self.voxel_mm, 0.0, 1.0)
@@ -96,7 +103,7 @@ class Canvas:
 
     def put(
         self,
-        organ: str,
+        organ: str | tuple[str, str],
         field: Field,
         on: Sequence[str] = (),
         where: jax.Array | None = None,
@@ -105,6 +112,7 @@ class Canvas:
         """Paint an organ.
 
         Args:
+            organ: its name; or two, of the left one (x < 0) and the right one.
             field: [mm], negative inside; or a function that gives it, called only where `z_mm` says that it may lie.
             on: the organs that it may take; any, where empty.
             where: a further mask (bool) or share [1]; the mask's own edge stays hard.
@@ -115,7 +123,7 @@ class Canvas:
             cover = self.cover(field() if callable(field) else field)
             cover = cover if where is None else cover * where
             takes = self._among(now, on) if on else (jnp.float32(1.0), jnp.float32(1.0))
-            return over(now, self.organs.index(organ), cover, *takes)
+            return over(now, self.index(organ), cover, *takes)
 
         now = draw(self.now) if z_mm is None else jax.lax.cond(self.reaches(z_mm), draw, lambda same: same, self.now)
         # The barrier keeps the compiler from drawing all earlier organs again inside each later one.
@@ -145,7 +153,7 @@ class Canvas:
 
     def organ(
         self,
-        organ: str,
+        organ: str | tuple[str, str],
         name: str,
         field: jax.Array,
         room: Sequence[str],
@@ -169,9 +177,9 @@ class Canvas:
         return first.astype(jnp.float32), second.astype(jnp.float32)
 
 
-def over(now: Painted, organ: int, cover: jax.Array, takes_first: jax.Array, takes_second: jax.Array) -> Painted:
+def over(now: Painted, index: jax.Array, cover: jax.Array, takes_first: jax.Array, takes_second: jax.Array) -> Painted:
     """Lay an organ over the first and the second one, as far as it may take each; the least of three goes."""
-    index, rest = jnp.uint8(organ), 1.0 - now.share
+    rest = 1.0 - now.share
     a, b = rest * (1.0 - cover * takes_first), now.share * (1.0 - cover * takes_second)
     c = cover * (rest * takes_first + now.share * takes_second)
     is_a = now.first == index
