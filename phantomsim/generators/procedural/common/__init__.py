@@ -1,0 +1,1 @@
+"""Ways of drawing that several regions share."""
