@@ -4,8 +4,9 @@ The work: spoiled gradient echoes of 64^2 and 128^2 (15 deg, RF spoiling by 117 
 a slice of a head (of the folder `$PHANTOMSIM_HEADS`, else of discs), one coil. A pair is one isochromat at one sample;
 a complex multiplication and addition by three real products cost 6 flop. The machine's own peak is that of float32
 matrix products, measured between the repeats, so that what else the machine does weighs on both. "plain" is the same
-work with a sine and a cosine for every pair, in JAX. Peers are not timed: sycomore 2.1 does not build by pip, and
-blochsim 0.0.14 follows phase graphs of voxels, not isochromats under gradients.
+work with a sine and a cosine for every pair, in JAX. Peers are not timed: of sycomore 1.3.2, the last on PyPI, there is
+source alone, whose build by pip fails at its cmake step, and blochsim 0.0.14 follows phase graphs of voxels, not
+isochromats under gradients.
 """
 
 from __future__ import annotations

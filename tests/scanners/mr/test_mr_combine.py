@@ -1,4 +1,4 @@
-"""Combination of coils, noise by replicas, and ghosts, against closed forms."""
+"""Combination of coils, and noise by replicas, against closed forms."""
 
 import jax
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 
 from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr.laws.parallel import ellipses, loop_maps, noise
-from phantomsim.scanners.mr.reconstruct import combine, gfactor, ghost
-from phantomsim.scanners.mr.reconstruct.centred import pixels, to_pixels, to_samples
+from phantomsim.scanners.mr.reconstruct import combine, gfactor
+from phantomsim.scanners.mr.reconstruct.centred import to_pixels
 
 KEY = jax.random.key(4, impl="threefry2x32")
 
@@ -101,40 +101,3 @@ def test_replicas_of_a_real_image_and_of_unmeasured_samples():
     g = gfactor.g_factor(found * 3, found, 4)
     assert np.asarray(g[0, 0]) == pytest.approx(1.5)
     assert not np.asarray(g[0, 1]).any()
-
-
-@pytest.mark.parametrize(("ny", "nx"), [(48, 64), (47, 63)])
-def test_ghosts_vanish(ny, nx):
-    constant, linear = 0.6, -2.5
-    image = ellipses(ny, nx)[None] * loop_maps(ny, nx)[:4]
-    turn = np.exp(1j * (constant + linear * pixels(nx))).astype(np.complex64)
-    clean = np.asarray(to_samples(image))
-    negative = np.arange(ny) % 2 == 1
-    turned = np.asarray(to_samples(to_pixels(clean, (-1,)) * turn, (-1,)))
-    ghosted = np.where(negative[:, None], turned, clean)
-    middle = clean[:, ny // 2]
-    drift = [np.exp(1j * 0.2 * i) for i in range(3)]  # off resonance: grows evenly with time
-    lines = [
-        middle * drift[0],
-        np.asarray(to_samples(to_pixels(middle, (-1,)) * turn, (-1,))) * drift[1],
-        middle * drift[2],
-    ]
-    found = ghost.polarity_phase(np.stack(lines, 1))
-    assert [float(v) for v in found] == pytest.approx([constant, linear], abs=0.02)
-    fixed = ghost.correct_ghost(ghosted, negative, *found)
-    worst = np.abs(to_pixels(ghosted) - image).max()
-    assert np.abs(to_pixels(fixed) - image).max() < 0.02 * worst
-
-
-def test_ramp_samples_are_put_on_even_places():
-    count, fov = 32, 200.0
-    even = (np.arange(count) - count // 2) / fov
-    t = np.linspace(-1, 1, 96)
-    k = np.sin(np.pi / 2 * t) * (count / 2 + 1) / fov  # a sinusoidal gradient
-    x = np.linspace(-60, 60, 121)
-    profile = np.exp(-0.5 * (x / 25) ** 2)
-    taken, wanted = (np.exp(-2j * np.pi * np.outer(where, x)) @ profile for where in (k, even))
-    found = ghost.regridding(k, fov, count) @ taken
-    assert np.abs(found - wanted).max() < 2e-3 * np.abs(wanted).max()
-    with pytest.raises(ScannerError, match="at least as many"):
-        ghost.regridding(k[:10], fov, count)

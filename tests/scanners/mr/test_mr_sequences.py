@@ -236,22 +236,6 @@ def test_epi_segments_interleave_and_blips_are_equal():
     assert np.all(np.sign(k[1::2, -1, 1] - k[1::2, 0, 1]) == -1)
 
 
-@pytest.mark.parametrize("navigators", [1, 3, 4])
-@pytest.mark.parametrize("name", ["gre-epi", "se-epi"])
-def test_navigators_read_the_middle_line_forth_and_back(name, navigators):
-    p = laws.example(name)
-    s = CATALOGUE[name](p, HARDWARE, 3.0, navigators=navigators)  # type: ignore[call-arg]
-    assert not list(limits.problems(s, HARDWARE))
-    assert laws.lattice_error_per_mm(s, p) < 1e-9
-    assert s.counter("navigator")[s.shots].sum() == navigators * p.slices * p.shots
-    read = s.counter("navigator")[s.shots] == 0
-    path = trajectory(s)
-    centre = np.linalg.norm(path.k_per_mm(), axis=-1) < 1e-9
-    np.testing.assert_allclose(path.decay_s()[centre & read[:, None]] * 1000, p.TE_ms, atol=6e-4)
-    forward = path.k_per_mm()[:navigators, [0, -1], 1] @ [-1, 1]
-    np.testing.assert_array_equal(np.sign(forward), [1 if n % 2 == 0 else -1 for n in range(navigators)])
-
-
 def test_golden_and_uniform_spokes():
     assert np.rad2deg(radial_gre.angles_rad(2)[1]) == pytest.approx(111.246, abs=1e-3)
     np.testing.assert_allclose(radial_gre.angles_rad(4, "uniform"), np.arange(4) * np.pi / 4)

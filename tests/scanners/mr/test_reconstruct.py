@@ -32,15 +32,6 @@ def test_sense_is_the_weighted_least_squares_of_the_whole_column(acceleration):
     np.testing.assert_allclose(g[0, :, 0], closed, rtol=2e-3)
 
 
-def test_sum_of_squares_gives_back_the_magnetisation():
-    rng = np.random.default_rng(9)
-    maps, m = random(rng, 2, 5, 8, 8), random(rng, 2, 1, 8, 8)
-    mixing = rng.normal(size=(5, 5)) + 3 * np.eye(5)
-    covariance = mixing @ mixing.T
-    found = reconstruct.root_sum_of_squares(maps * m, maps, reconstruct.whitening(covariance).astype(np.float32))
-    np.testing.assert_allclose(found, np.abs(m[:, 0]), rtol=1e-4)
-
-
 def test_whitened_noise_is_white():
     rng = np.random.default_rng(4)
     mixing = rng.normal(size=(4, 4))

@@ -8,7 +8,7 @@ import numpy as np
 
 from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr.reconstruct.espirit import calibration_block, espirit
-from phantomsim.scanners.mr.reconstruct.lattice import find_lattice, mask_of
+from phantomsim.scanners.mr.reconstruct.lattice import centre_block, mask_of
 
 Array = jax.Array
 BLOCK = 24  # samples along the readout that calibrate
@@ -38,14 +38,8 @@ def estimated(kspace: Array, taken: np.ndarray, true: Array) -> Array:
 
 def full_block(taken: np.ndarray) -> tuple[int, ...]:
     """Widths of the largest fully measured block centred in k-space, at most BLOCK, along (partition,) line."""
-    slices = find_lattice(taken, 1).calibration if mask_of(taken).all() else _calibration(taken)
     mask = mask_of(taken)
+    slices = centre_block(mask)
     widths = [2 * min(n // 2 - s.start, s.stop - n // 2) for n, s in zip(mask.shape, slices)]
     widths = [min(max(w, 1), BLOCK) for w in widths]
     return tuple(widths) if np.ndim(taken) == 2 else (widths[1],)
-
-
-def _calibration(taken: np.ndarray) -> tuple[slice, slice]:
-    from phantomsim.scanners.mr.reconstruct.lattice import _full_block
-
-    return _full_block(mask_of(taken))

@@ -20,14 +20,6 @@ from phantomsim.scanners.mr.reconstruct.sense import whitening as whitening_of
 Array = jax.Array
 
 
-@jax.jit
-def root_sum_of_squares(images: Array, maps: Array, whitening: Array) -> Array:
-    """Magnitude of the whitened coils over that of their sensitivities; float32 [slice, phase, readout]."""
-    white = partial(jnp.einsum, "dc,scyx->sdyx", whitening, precision="highest")
-    seen, sensed = (jnp.sqrt(jnp.sum(jnp.abs(white(part)) ** 2, axis=1)) for part in (images, maps))
-    return seen / sensed
-
-
 def sum_of_squares(images: Array, covariance: np.ndarray | None = None, axis: int = -3) -> Array:
     """Root of the sum of squares of the coils, without sensitivities.
 

@@ -36,25 +36,6 @@ def _first_pixel(count: int, acceleration: int) -> np.ndarray:
     return np.exp(-1j * np.pi * j * (acceleration * count - 1) / count)
 
 
-@partial(jax.jit, static_argnames=("slices", "acceleration"))
-def folded_images(
-    kspace: Array, taken: Array, window: Array, fov_mm: tuple[float, float], slices: int, acceleration: int
-) -> Array:
-    """Images of all coils from every R-th line, folded along the phase axis.
-
-    Args:
-        kspace: complex64 [coil, shot, sample], slice by slice.
-        taken: which of a slice's measured lines to use [line].
-        window: apodisation [line, sample].
-        fov_mm: along (phase, readout).
-    Returns:
-        complex64 [slice, coil, phase/R, readout], per mm^2.
-    """
-    coils, _, samples = kspace.shape
-    lines = jnp.swapaxes(kspace.reshape(coils, slices, -1, samples)[:, :, taken], 0, 1)
-    return to_image(lines * window, fov_mm, acceleration)
-
-
 def hann(count: int) -> np.ndarray:
     """Apodisation of one axis of k-space: 1 at its centre, 0 just outside."""
     return np.cos(np.pi * (np.arange(count) - count // 2) / (count + 1)) ** 2

@@ -42,7 +42,7 @@ def find_lattice(taken: np.ndarray, acceleration: tuple[int, int] | int) -> Latt
             f"no regular lattice at R = {steps[0] * steps[1]}: at best {100 * shares[first]:.0f} % of its lines were "
             "measured. Give the acceleration that the lines were measured with"
         )
-    return Lattice(first, _full_block(mask))
+    return Lattice(first, centre_block(mask))
 
 
 def steps_of(acceleration: tuple[int, int] | int) -> tuple[int, int]:
@@ -56,7 +56,7 @@ def mask_of(taken: np.ndarray) -> np.ndarray:
     return np.atleast_2d(np.asarray(taken, bool))
 
 
-def _full_block(mask: np.ndarray) -> tuple[slice, slice]:
+def centre_block(mask: np.ndarray) -> tuple[slice, slice]:
     """The largest block about the centre in which every line was measured; grown side by side, alternately."""
     low = [n // 2 for n in mask.shape]
     high = [n // 2 + 1 for n in mask.shape]

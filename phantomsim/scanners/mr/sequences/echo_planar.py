@@ -28,9 +28,9 @@ class EchoPlanar:
     Pulses are shifted by less than the gradient raster so that TE and TE/2 are kept to half a step of the RF raster.
     """
 
-    def __init__(self, protocol: MRProtocol, system: System, refocused: bool, navigators: int = 0) -> None:
+    def __init__(self, protocol: MRProtocol, system: System, refocused: bool) -> None:
         self.protocol, self.system = protocol, system
-        self.train = Train(protocol, system, navigators)
+        self.train = Train(protocol, system)
         TE, step = protocol.TE_ms / 1000, system.rf_raster_s
         plain = selection.excitation(protocol, system)
         # The train starts on the raster: what is lacking is made up by exciting later.
@@ -95,8 +95,7 @@ class EchoPlanar:
             )
             at = self.refocus_at + self.refocus.duration_s
             z_area = self.crush_area - self.refocus.after_per_mm
-        # With navigators the train itself goes to its first line.
-        first = 0.0 if train.navigators else train.first_phase_per_mm(shot)
+        first = train.first_phase_per_mm(shot)
         read = scaled(self.prephase, train.echo.prephase_per_mm)
         across, z = scaled(self.prephase, first), scaled(self.prephase, z_area)
         builder.add(self.train_at - at, gradients=axes(p, across, read, z))
@@ -106,12 +105,10 @@ class EchoPlanar:
         builder.add(rest, gradients=axes(p, across, read, scaled(self.spoil, self.spoil_area)))
 
 
-def build_planar(
-    protocol: MRProtocol, hardware: Hardware, field_T: float, refocused: bool, navigators: int = 0
-) -> Sequence:
+def build_planar(protocol: MRProtocol, hardware: Hardware, field_T: float, refocused: bool) -> Sequence:
     """Shots of all slices within a TR, then the next shot."""
     system = System.of(hardware)
-    kernel, fat = EchoPlanar(protocol, system, refocused, navigators), fat_saturation(protocol, system, field_T)
+    kernel, fat = EchoPlanar(protocol, system, refocused), fat_saturation(protocol, system, field_T)
     busy = fat.duration_s + kernel.duration_s
     plan = schedule(protocol, system, busy, protocol.shots, "one shot")
     builder = Builder()

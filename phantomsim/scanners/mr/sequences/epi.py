@@ -16,7 +16,7 @@ from phantomsim.scanners.mr import sampling
 from phantomsim.scanners.mr.sequences import cartesian
 from phantomsim.scanners.mr.sequences.builder import Builder, Numbers
 from phantomsim.scanners.mr.sequences.events import Readout, Waveform
-from phantomsim.scanners.mr.sequences.gradients import lobe, scaled, trapezoid
+from phantomsim.scanners.mr.sequences.gradients import lobe, trapezoid
 from phantomsim.scanners.mr.sequences.system import System
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
 
@@ -79,37 +79,32 @@ def echo(protocol: MRProtocol, system: System) -> Echo:
 class Train:
     """The lines of all shots: from the start of the first line's block.
 
-    Navigators are lines without phase encoding that come first, forth and back, with the counter "navigator"; a lobe
-    then goes to the first line.
-
     Attributes:
         centre: which line of the train reads k = 0; centre_s: when; duration_s: of all lines.
     """
 
-    def __init__(self, protocol: MRProtocol, system: System, navigators: int = 0) -> None:
-        self.protocol, self.system, self.navigators = protocol, system, navigators
+    def __init__(self, protocol: MRProtocol, system: System) -> None:
+        self.protocol, self.system = protocol, system
         self.shots, self.echo = shot_lines(protocol), echo(protocol, system)
-        self.jump = lobe(system, cartesian.largest_per_mm(protocol)[0])
-        lead = navigators * self.echo.duration_s + self.jump.duration_s if navigators else 0.0
         middle = protocol.phase_lines // 2
         self.centre = int(
             min((abs(lines - middle).min(), int(np.argmin(abs(lines - middle)))) for lines in self.shots)[1]
         )
         e = self.echo
         late = e.late_s * self._sign(self.centre)
-        self.centre_s = lead + self.centre * e.duration_s + e.middle_s + late
-        self.duration_s = lead + len(self.shots[0]) * e.duration_s
+        self.centre_s = self.centre * e.duration_s + e.middle_s + late
+        self.duration_s = len(self.shots[0]) * e.duration_s
         self._waves: dict[tuple[float, float], Waveform] = {}
 
     @property
     def last_per_mm(self) -> float:
         """k along the readout after the last line, from its k = 0 frame."""
-        odd = (self.navigators + len(self.shots[0])) % 2
+        odd = len(self.shots[0]) % 2
         return self.echo.prephase_per_mm + (self.echo.area_per_mm if odd else 0.0)
 
     def _sign(self, line: int) -> float:
-        """Direction of a line of the train; navigators are lines -n to -1."""
-        return 1.0 if (line + self.navigators) % 2 == 0 else -1.0
+        """Direction of a line of the train."""
+        return 1.0 if line % 2 == 0 else -1.0
 
     def first_phase_per_mm(self, shot: int) -> float:
         """k along the phase axis of a shot's first line."""
@@ -120,16 +115,8 @@ class Train:
         return float(cartesian.phase_per_mm(self.protocol, self.shots[shot][-1]))
 
     def add(self, builder: Builder, shot: int, **counters: Numbers) -> None:
-        """Append the navigators and lines of a shot."""
+        """Append the lines of a shot."""
         lines, e = self.shots[shot], self.echo
-        middle = self.protocol.phase_lines // 2
-        for n in range(-self.navigators, 0):
-            read = (e.wave, self._sign(n) * e.gradient_Hz_per_mm)
-            gradients = cartesian.axes(self.protocol, None, read, None)
-            builder.add(e.duration_s, None, gradients, e.readout, line=middle, segment=shot, navigator=1, **counters)
-        if self.navigators:
-            away = scaled(self.jump, self.first_phase_per_mm(shot))
-            builder.add(self.jump.duration_s, gradients=cartesian.axes(self.protocol, away, None, None))
         blips = np.concatenate([[0.0], np.diff(cartesian.phase_per_mm(self.protocol, lines)), [0.0]])
         for n, line in enumerate(lines):
             read, phase = (e.wave, self._sign(n) * e.gradient_Hz_per_mm), self._halves(blips[n], blips[n + 1])

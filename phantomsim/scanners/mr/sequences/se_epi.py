@@ -8,12 +8,10 @@ from phantomsim.scanners.mr.spec.hardware import Hardware
 from phantomsim.scanners.mr.spec.protocol import MRProtocol
 
 
-def build(protocol: MRProtocol, hardware: Hardware, field_T: float, navigators: int = 0) -> Sequence:
+def build(protocol: MRProtocol, hardware: Hardware, field_T: float) -> Sequence:
     """The sequence of a protocol, one average.
 
-    Args:
-        navigators: lines without phase encoding before those of each shot, for the correction of ghosts; 3 are usual.
     Raises:
         ScannerError: the hardware cannot keep the protocol; with the shortest time that it can.
     """
-    return build_planar(protocol, hardware, field_T, refocused=True, navigators=navigators)
+    return build_planar(protocol, hardware, field_T, refocused=True)
