@@ -11,7 +11,10 @@ EPILOG = """\b
 Examples:
   phantomsim sample abdomen-procedural -n 4 --seed 7 --out phantoms
   phantomsim sample heads-from-files --set folder=/data/heads -n 2 --format nifti --out heads
+  phantomsim sample head-procedural --format stl --format mr-maps --field-T 1.5 --out head
 """
+
+FORMATS = ["zarr", "nifti", "stl", "mr-maps"]
 
 
 @click.command(epilog=EPILOG)
@@ -20,14 +23,37 @@ Examples:
 @click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="Number of the first patient.")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write to.")
-@click.option("--format", "form", type=click.Choice(["zarr", "nifti"]), default="zarr", show_default=True)
+@click.option(
+    *("--format", "form"),
+    type=click.Choice(FORMATS),
+    multiple=True,
+    default=("zarr",),
+    show_default=True,
+    help="What to write; may be given several times. stl: surfaces for printing; mr-maps: PD, T1, T2, T2*, chi.",
+)
+@click.option(
+    *("--field-T", "field_T"),
+    type=click.FloatRange(0.0, 25.0, min_open=True),
+    default=3.0,
+    show_default=True,
+    help="Field strength of mr-maps.",
+)
 @sets
-def command(generator: str, patients: int, first: int, seed: int, out: Path, form: str, sets: tuple[str, ...]) -> None:
+def command(
+    generator: str,
+    patients: int,
+    first: int,
+    seed: int,
+    out: Path,
+    form: tuple[str, ...],
+    field_T: float,
+    sets: tuple[str, ...],
+) -> None:
     """Make phantoms with GENERATOR (a file or a catalogue name), one store a patient, and a picture of all."""
     from phantomsim.trials.sample import sample
 
     numbers = range(first, first + patients)
     with click.progressbar(length=patients, label="Phantoms", file=sys.stderr) as bar:
-        picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1))
+        picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1), field_T)
     click.echo(f"Phantoms: {out}")
     click.echo(f"Picture: {picture}")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from phantomsim.generators.common_spec import Axes, Count, Texture
+from phantomsim.generators.deformable.spec import Deformable
 from phantomsim.generators.labels_spec import LabelTable
 from phantomsim.generators.meshes_spec import FromMeshes
 from phantomsim.generators.procedural.spec import Procedural
@@ -140,4 +141,4 @@ class FromHU(Spec):
     voxel_mm: PositiveFloat | None = None
 
 
-Generator = Annotated[FromFiles | FromHU | FromMeshes | Procedural, Field(discriminator="kind")]
+Generator = Annotated[FromFiles | FromHU | FromMeshes | Procedural | Deformable, Field(discriminator="kind")]

@@ -16,7 +16,13 @@ from phantomsim.spec import read
 from phantomsim.store import atomic_file, atomic_write_text, writing
 
 PICTURED = 8
-ENDINGS = {"zarr": ".ome.zarr", "nifti": ".nii.gz"}
+#: Format -> where in the folder a patient's file or folder lies.
+PLACES = {
+    "zarr": "patient-{0:06d}.ome.zarr",
+    "nifti": "patient-{0:06d}.nii.gz",
+    "stl": "patient-{0:06d}-stl",
+    "mr-maps": "mr-maps/sub-{0:06d}",
+}
 
 
 def sample(
@@ -24,33 +30,39 @@ def sample(
     patients: Sequence[int],
     seed: int,
     out: Path,
-    form: str = "zarr",
+    form: str | Sequence[str] = "zarr",
     sets: Sequence[str] = (),
     tick: Callable[[], object] = lambda: None,
+    field_T: float = 3.0,
 ) -> Path:
-    """Make phantoms, one file per patient, and a mosaic of the first eight.
+    """Make phantoms, one file per patient and format, and a mosaic of the first eight.
 
     Args:
         generator: catalogue name or path.
         patients: their numbers; patient 3 is the same whether or not 0 to 2 are made.
         out: folder; it is made if it is not there.
-        form: "zarr" (OME-Zarr, whole phantom) or "nifti" (labels, with a table of names beside it).
+        form: one or several of "zarr" (OME-Zarr, whole phantom), "nifti" (labels, with a table of names beside it),
+            "stl" (a closed surface of each tissue, organ and lesion, in mm, RAS+) and "mr-maps" (PD, T1, T2, T2* and
+            susceptibility as NIfTI and JSON).
         tick: called after each patient.
+        field_T: of the MR maps; each patient's values are drawn as in a trial of this seed.
     Returns:
         The picture's path.
     Raises:
         StoreError: a phantom's file is there already, or cannot be written.
     """
     spec = read(generator, Generator, sets)
-    files = {patient: out / f"patient-{patient:06d}{ENDINGS[form]}" for patient in patients}
-    if taken := [file for file in files.values() if file.exists()]:
+    forms = (form,) if isinstance(form, str) else tuple(dict.fromkeys(form))
+    places = {patient: [out / PLACES[f].format(patient) for f in forms] for patient in patients}
+    if taken := [place for found in places.values() for place in found if place.exists()]:
         raise StoreError(f"{taken[0]} is there already; give another --out, or --first {1 + max(patients)}")
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     shown: list[Phantom] = []
     for patient in patients:
         phantom = generate(spec, seed, patient)
-        _write(phantom, files[patient])
+        for one, place in zip(forms, places[patient]):
+            _write(one, phantom, place, seed, patient, field_T)
         if len(shown) < PICTURED:
             shown.append(phantom)
         tick()
@@ -60,11 +72,32 @@ def sample(
     return picture
 
 
-def _write(phantom: Phantom, file: Path) -> None:
-    if file.name.endswith(ENDINGS["zarr"]):
-        write_phantom(file, phantom)
-        return
+def _write(form: str, phantom: Phantom, place: Path, seed: int, patient: int, field_T: float) -> None:
+    if form == "zarr":
+        write_phantom(place, phantom)
+    elif form == "nifti":
+        _write_labels(phantom, place)
+    elif form == "stl":
+        from phantomsim.trials.sample_surfaces import write_surfaces
+
+        write_surfaces(place, phantom)
+    else:
+        _write_maps(phantom, place, seed, patient, field_T)
+
+
+def _write_labels(phantom: Phantom, file: Path) -> None:
     table = "".join(f"{i},{tissue}\n" for i, tissue in enumerate(phantom.tissues))
-    name = file.name.removesuffix(ENDINGS["nifti"])
+    name = file.name.removesuffix(".nii.gz")
     atomic_write_text(file.with_name(f"{name}-labels.csv"), "label,tissue\n" + table)
     write_nifti(file, phantom.label, phantom.grid)
+
+
+def _write_maps(phantom: Phantom, place: Path, seed: int, patient: int, field_T: float) -> None:
+    from phantomsim.formats.mr_maps import write_mr_maps
+    from phantomsim.keys import Stream, patient_key
+    from phantomsim.materials import relaxation
+
+    # The key by which a trial's scans of this patient draw its tissues.
+    properties = relaxation(phantom.tissues, field_T, patient_key(seed, patient, Stream.TISSUE))
+    facts = {"Subject": phantom.facts.subject, "Seed": seed, "Patient": patient}
+    write_mr_maps(place.parent, f"{patient:06d}", phantom, properties, field_T, facts)

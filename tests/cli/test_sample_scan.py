@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+import trimesh
 from click.testing import CliRunner, Result
 from matplotlib.image import imread
 
@@ -181,3 +182,22 @@ def test_unknown_names_are_answered_by_those_there_are(phantom: Path, tmp_path: 
         result = run("scan", phantom, *args, "--out", tmp_path / "out")
         assert result.exit_code == 2
         assert f'"{near}"' in result.stderr
+
+
+def test_several_formats_are_written_beside_one_another(tmp_path):
+    """Surfaces for printing and MR maps of the very patient whose store they lie beside."""
+    options = ("--seed", 7, *COARSE, "--format", "zarr", "--format", "stl", "--format", "mr-maps", "--field-T", 1.5)
+    ok("sample", "abdomen-procedural", *options, "--out", tmp_path / "out")
+    phantom = zarr_store.read_phantom(tmp_path / "out" / "patient-000000.ome.zarr")
+    table = json.loads((tmp_path / "out" / "patient-000000-stl" / "surfaces.json").read_text())
+    liver = np.asarray(phantom.fraction("liver"), float).sum() * phantom.grid.voxel_mL
+    assert table["files"]["tissue-liver.stl"]["phantom_mL"] == pytest.approx(liver, rel=1e-4)
+    assert table["files"]["tissue-liver.stl"]["surface_mL"] == pytest.approx(liver, rel=0.02)
+    printed = trimesh.load_mesh(tmp_path / "out" / "patient-000000-stl" / "tissue-liver.stl")
+    assert printed.volume / 1000 == pytest.approx(liver, rel=0.02)
+    t1 = nib.load(tmp_path / "out" / "mr-maps" / "sub-000000" / "anat" / "sub-000000_T1map.nii.gz")
+    assert t1.shape == phantom.label.shape[::-1]
+    assert len(np.unique(t1.get_fdata())) > 5
+    told = run("sample", "abdomen-procedural", *options, "--out", tmp_path / "out")
+    assert told.exit_code == 1
+    assert "is there already" in told.output
