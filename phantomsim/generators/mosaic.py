@@ -39,6 +39,7 @@ COLOURS: dict[str, tuple[float, float, float]] = {
     "bowel": (0.78, 0.52, 0.45),
     "bowel-content": (0.48, 0.44, 0.30),
     "grey-matter": (0.55, 0.55, 0.60),
+    "deep-grey-matter": (0.48, 0.47, 0.56),
     "white-matter": (0.82, 0.82, 0.84),
     "brain": (0.68, 0.68, 0.72),
     "csf": (0.15, 0.35, 0.70),

@@ -67,6 +67,11 @@ class Canvas:
         none = jnp.zeros(self.shape, jnp.uint8)
         self.now = Painted(none, none, jnp.zeros(self.shape, jnp.float32))
 
+    def scale(self, factor: Number) -> None:
+        """Draw all that follows larger by a factor: places and distances are in millimetres of the usual size."""
+        x, y, z = self.p
+        self.p, self.voxel_mm = (x / factor, y / factor, z / factor), self.voxel_mm / factor
+
     def index(self, organ: Organ) -> jax.Array:
         """Label of an organ, uint8; of a pair, by the side of each voxel."""
         if isinstance(organ, jax.Array):
