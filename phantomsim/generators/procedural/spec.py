@@ -11,15 +11,29 @@ from phantomsim.spec import Spec
 
 #: Covariates that each procedural anatomy is built from, in the order in which they are drawn; a generator file
 #: gives a distribution for each.
+_BREAST = (
+    *("breast_mL", "gland_mL", "base_mm", "skin_mm", "areola_mm", "nipple_mm", "nipple_height_mm", "duct_mm"),
+    *("ligament_mm", "pectoral_mm", "compressed_mm"),
+)
 REGIONS: dict[str, tuple[str, ...]] = {
     "abdomen": (
         *("height_mm", "bmi_kg_per_m2", "liver_mL", "spleen_mL", "kidney_right_mL", "kidney_left_mL", "pancreas_mL"),
         *("gallbladder_mL", "kidney_length_mm", "aorta_diameter_mm", "vena_cava_width_mm", "vena_cava_depth_mm"),
         *("visceral_fat_cm2", "subcutaneous_fat_cm2", "vertebra_width_mm"),
     ),
-    "chest": (),
-    "breast": (),
-    "head": ("icv_mL", "brain_fraction", "ventricles_mL", "skull_mm", "scalp_mm", "cortex_mm", "eye_diameter_mm"),
+    "chest": (
+        *("height_mm", "bmi_kg_per_m2", "lung_mL", "right_lung_share", "right_lower_share", "right_middle_share"),
+        *("left_lower_share", "lv_mL", "lv_mass_g", "rv_mL", "la_mL", "ra_mL", "pericardial_fat_mL"),
+        *("ascending_aorta_mm", "descending_aorta_mm", "pulmonary_trunk_mm", "vena_cava_mm", "trachea_mm"),
+        *("subcarinal_deg", "kyphosis_deg", "vertebra_width_mm", "manubrium_mm", "sternum_mm", "chest_wall_mm"),
+        *("breast_mL", "gland_fraction"),
+    ),
+    "breast": _BREAST,
+    "breast-compressed": _BREAST,
+    "head": (
+        *("icv_mL", "brain_fraction", "ventricles_mL", "skull_mm", "scalp_mm", "cortex_mm", "eye_diameter_mm"),
+        *("cerebellum_mL", "thalamus_mL", "caudate_mL", "putamen_mL", "pallidum_mL", "hippocampus_mL", "amygdala_mL"),
+    ),
 }
 
 
@@ -73,7 +87,7 @@ class Procedural(Spec):
     kind: Literal["procedural"]
     name: str = ""
     description: str = ""
-    region: Literal["abdomen", "chest", "breast", "head"]
+    region: Literal["abdomen", "chest", "breast", "breast-compressed", "head"]
     voxel_mm: Annotated[float, Field(gt=0.2, le=10.0)] = 2.0
     shape: tuple[Count, Count, Count]
     centre_z_mm: float = 0.0
