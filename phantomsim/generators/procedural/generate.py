@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.generators import texture
-from phantomsim.generators.procedural import abdomen, covariates, head, paint, painting
+from phantomsim.generators.procedural import abdomen, breast, covariates, head, paint, painting
 from phantomsim.generators.procedural.canvas import Numbers
 from phantomsim.generators.procedural.region import Region
 from phantomsim.generators.procedural.spec import Procedural
@@ -32,7 +32,9 @@ class Labels:
 
 REGIONS: dict[str, Region | Labels] = {
     "abdomen": Labels(abdomen.TISSUES, abdomen.draw, abdomen.PLAN_SHAPE, abdomen.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
-    "head": Labels(head.TISSUES, head.draw, head.PLAN_SHAPE, head.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
+    "breast": breast.REGION,
+    "breast-compressed": breast.COMPRESSED,
+    "head": head.REGION,
 }
 
 
