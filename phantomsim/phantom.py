@@ -42,7 +42,7 @@ class Overlay:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["overlay", "centre_mm", "volume_mL", "present"],
+    data_fields=["overlay", "centre_mm", "volume_mL", "present", "inner", "around"],
     meta_fields=["kind", "host", "tissue"],
 )
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class Lesion:
         volume_mL: sum of fraction x voxel volume [mL].
         present: 1.0 or 0.0; a number, so that twins share compiled code.
         kind, host, tissue: names (static).
+        inner: parts of it that are of another tissue, such as a capsule or a solid core; of every voxel they fill no
+            more than the overlay does, and `tissue` keeps the rest.
+        around: what comes with it but is not counted as lesion, such as oedema; beside the overlay, never in it.
     """
 
     overlay: Overlay
@@ -64,6 +67,16 @@ class Lesion:
     kind: str
     host: str
     tissue: str
+    inner: tuple[Overlay, ...] = ()
+    around: tuple[Overlay, ...] = ()
+
+    def parts(self) -> tuple[Overlay, ...]:
+        """What it puts into voxels, scaled by `present`: its tissue, its inner parts, what is around it."""
+        main = self.overlay
+        for part in self.inner:
+            main = dataclasses.replace(main, fraction=_less(main, part))
+        every = (main, *self.inner, *self.around)
+        return tuple(dataclasses.replace(o, fraction=o.fraction * self.present) for o in every)
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["label"], meta_fields=["names"])
@@ -88,7 +101,22 @@ class Organs:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["grid", "label", "density", "overlays", "lesions", "organs"],
+    data_fields=["label", "density", "overlays", "organs"],
+    meta_fields=[],
+)
+@dataclass(frozen=True)
+class Anatomy:
+    """What moves when a lesion pushes it aside; see `Phantom` for the fields."""
+
+    label: jax.Array | np.ndarray
+    density: jax.Array | np.ndarray | float
+    overlays: tuple[Overlay, ...]
+    organs: Organs | None
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["grid", "label", "density", "overlays", "lesions", "organs", "twins"],
     meta_fields=["tissues", "facts"],
 )
 @dataclass(frozen=True)
@@ -104,6 +132,7 @@ class Phantom:
         tissues: names of tissues in the order of the labels (static).
         facts: covariates and provenance, host side; never passed into compiled code (kernels take arrays).
         organs: which organ each voxel belongs to, where the generator knows; scanners do not read it.
+        twins: where lesions push the anatomy aside: the anatomy without them, and with them; `with_lesions` takes one.
     """
 
     grid: Grid
@@ -114,6 +143,7 @@ class Phantom:
     tissues: tuple[str, ...]
     facts: Facts = field(default_factory=lambda: Facts())
     organs: Organs | None = None
+    twins: tuple[Anatomy, Anatomy] | None = None
 
     def __post_init__(self) -> None:
         if hasattr(self.label, "shape"):
@@ -128,9 +158,15 @@ class Phantom:
         return self.tissues.index(name)
 
     def parts(self) -> tuple[Overlay, ...]:
-        """Anatomy's overlays, then each lesion's, scaled by its `present`."""
-        lesions = tuple(dataclasses.replace(s.overlay, fraction=s.overlay.fraction * s.present) for s in self.lesions)
-        return self.overlays + lesions
+        """Anatomy's overlays, then each lesion's, scaled by its `present`.
+
+        A lesion takes of all that shares a voxel alike: where it fills half, half of each overlay is left.
+        """
+        lesions = tuple(part for lesion in self.lesions for part in lesion.parts())
+        overlays = self.overlays
+        if any(float(lesion.present) > 0 for lesion in self.lesions):
+            overlays = tuple(_spared(overlay, lesions) for overlay in overlays)
+        return overlays + lesions
 
     def mix(self, table: jax.Array | np.ndarray) -> jax.Array:
         """Volume-weighted mean of a property over the tissues of each voxel.
@@ -147,9 +183,17 @@ class Phantom:
         return self.mix(np.eye(len(self.tissues), dtype=np.float32)[self.tissue_index(name)])
 
     def with_lesions(self, present: bool) -> Phantom:
-        """The same patient with all lesions there, or with none; nothing else differs."""
+        """The same patient with all lesions there, or with none; nothing else differs.
+
+        Where lesions push the anatomy aside, the one without them has it where it was.
+        """
+        lesions = tuple(dataclasses.replace(s, present=float(present)) for s in self.lesions)
+        twin = dataclasses.replace(self, lesions=lesions)
+        if self.twins is None:
+            return twin
+        one = self.twins[int(present)]
         return dataclasses.replace(
-            self, lesions=tuple(dataclasses.replace(s, present=float(present)) for s in self.lesions)
+            twin, label=one.label, density=one.density, overlays=one.overlays, organs=one.organs
         )
 
 
@@ -169,6 +213,39 @@ class Facts:
 
     def __hash__(self) -> int:
         return hash(self.subject)
+
+
+def boxed(start: tuple[int, int, int], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Slices of a box, host side."""
+    return tuple(slice(int(s), int(s) + n) for s, n in zip(start, shape))
+
+
+def _shared(a: Overlay, b: Overlay) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Where two boxes overlap, in each; empty slices where they do not."""
+    low = [max(int(s), int(t)) for s, t in zip(a.start, b.start)]
+    high = [min(int(s) + n, int(t) + m) for s, n, t, m in zip(a.start, a.fraction.shape, b.start, b.fraction.shape)]
+    cut = [(slice(lo - int(o), max(hi, lo) - int(o)) for lo, hi, o in zip(low, high, box.start)) for box in (a, b)]
+    return tuple(cut[0]), tuple(cut[1])
+
+
+def _less(main: Overlay, part: Overlay) -> np.ndarray:
+    """What a part leaves of an overlay."""
+    fraction = np.array(main.fraction, np.float32)
+    mine, other = _shared(main, part)
+    fraction[mine] = np.maximum(fraction[mine] - np.asarray(part.fraction)[other], 0)
+    return fraction
+
+
+def _spared(overlay: Overlay, lesions: tuple[Overlay, ...]) -> Overlay:
+    """What lesions leave of an overlay of the anatomy."""
+    taken = [(_shared(overlay, lesion), lesion) for lesion in lesions]
+    taken = [((mine, other), lesion) for (mine, other), lesion in taken if all(s.stop > s.start for s in mine)]
+    if not taken:
+        return overlay
+    fraction, left = np.array(overlay.fraction, np.float32), np.ones(overlay.fraction.shape, np.float32)
+    for (mine, other), lesion in taken:
+        left[mine] -= np.asarray(lesion.fraction)[other]
+    return dataclasses.replace(overlay, fraction=fraction * np.maximum(left, 0))
 
 
 @jax.jit
