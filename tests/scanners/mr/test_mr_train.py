@@ -8,10 +8,14 @@ import pytest
 
 from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr import bloch
-from phantomsim.scanners.mr.epg import NotExcited, lattice, pulses, run, steady, train_of
+from phantomsim.scanners.mr.epg import NotExcited, at_once, lattice, pulses, run, steady, train_of
+from phantomsim.scanners.mr.epg.actions import Kinds, actions_of
+from phantomsim.scanners.mr.laws.bloch_reference import block
 from phantomsim.scanners.mr.laws.chain import small_protocol, small_scanner
 from phantomsim.scanners.mr.laws.epg import HARD, PULSE_s, isochromats, spin_echoes, spoiled_echoes
 from phantomsim.scanners.mr.sequences import Builder, Pulse, Readout, Waveform, build
+from phantomsim.scanners.mr.sequences.pulses import hyperbolic_secant
+from phantomsim.scanners.mr.sequences.system import System
 from phantomsim.scanners.mr.trajectory import trajectory
 
 TISSUES = [(830.0, 75.0), (1558.0, 83.0), (4163.0, 1650.0)]
@@ -78,8 +82,6 @@ def test_adiabatic_inversion_does_not_follow_the_transmit_field():
     train = train_of(sequence)
     inversion = train.flip_rad > 3
     assert inversion.sum() == np.sum(train.linear == 0)
-    assert np.all(train.tilted_s[inversion] > 0)
-    assert not train.tilted_s[~inversion].any()
     got = np.asarray(run(train, 4163.0, 1650.0, np.array([1.0, 1.15])))[:, 0].real
     assert abs(got[1] / got[0] - 1) < 0.2
 
@@ -96,11 +98,38 @@ def test_sinc_turns_as_its_hard_sum_and_less_off_its_slice():
     assert near[2, 0] < 0.02
 
 
+@pytest.mark.parametrize("off_Hz", [0.0, 650.0])
+@pytest.mark.parametrize(("what", "tolerance"), [("sinc", 3e-4), ("secant", 1.5e-3)])
+def test_relaxation_during_a_pulse_is_that_of_the_bloch_equations(what, tolerance, off_Hz):
+    """Of magnetisation along x, y and z in turn; what is left out is of the order of (T / T2)^2 / 12: 9e-5 and 5e-3."""
+    if what == "sinc":
+        pulse, Hz = Pulse(np.sinc(np.linspace(-2, 2, 64)) * np.hanning(64) + 0j, 4e-5, 0.0, 1.28e-3, "refocusing"), 0.0
+        Hz = 150 / 360 / pulse.turn.real
+    else:
+        pulse, Hz, _ = hyperbolic_secant(System.of(small_scanner().hardware))
+    flip, into, out, *course = pulses.rotation(pulse, np.array([Hz]), np.array([off_Hz]))[0]
+    T1, T2 = np.array([830.0]), np.array([40.0])
+    kinds = Kinds(np.array([flip]), np.ones(1), np.array([1e3 * pulse.duration_s]), 1e3 * np.array([course]), 1.0)
+    found = actions_of(kinds, T1, T2, np.ones(1))
+    matrix, regrown = np.array(found.matrix)[..., 0, 0], np.array(found.regrown)[..., 0, 0]
+    early, late = 2 * np.pi * off_Hz * pulse.centre_s, 2 * np.pi * off_Hz * (pulse.duration_s - pulse.centre_s)
+    first, last = (np.exp(1j * angle) for angle in (early - into, out + late))
+    builder = Builder()
+    builder.add(pulse.duration_s, pulse, pulse_Hz=Hz)
+    spin = bloch.Spins.at(np.zeros((1, 3)), T1_ms=T1, T2_ms=T2, off_resonance_Hz=off_Hz)
+    for start in np.vstack([np.eye(3), np.zeros(3)]):
+        across = (start[0] + 1j * start[1]) * first
+        x, y, z = matrix @ [across.real, across.imag, start[2]] + regrown
+        across = (x + 1j * y) * last
+        want = block(builder.build(), 0, spin, start[None])[0][0]
+        np.testing.assert_allclose([across.real, across.imag, z], want, atol=tolerance)
+
+
 def test_a_pulse_of_complex_shape_is_a_rotation_of_its_angles():
     """The decomposition into two turns about z and one about x gives back the matrix."""
     rng = np.random.default_rng(0)
     pulse = Pulse(rng.normal(size=40) + 1j * rng.normal(size=40), 1e-5, 0.0, 1.7e-4, "other")
-    flip, into, out, _ = pulses.rotation(pulse, np.array([900.0]), np.array([700.0]))[0]
+    flip, into, out = pulses.rotation(pulse, np.array([900.0]), np.array([700.0]))[0, :3]
 
     def turn(axis, angle):
         c, s = np.cos(angle), np.sin(angle)
@@ -170,14 +199,14 @@ def test_first_interval_of_half_the_size_gives_the_quantum():
 
 
 def test_spoiled_sequence_reaches_the_steady_state_of_isochromats():
-    train = train_of(spoiled_echoes(400, 15.0).build())
+    train = at_once(train_of(spoiled_echoes(400, 15.0).build()))
     got = np.asarray(run(train, *TISSUES[0]))[0, -1] * np.exp(train.after_s[-1] / 0.075)
     np.testing.assert_allclose(got, isochromats(*TISSUES[0], 10.0, 15.0, 117.0, 257), atol=3e-6)
 
 
 def test_thirty_thousand_shots_are_read_fast():
     sequence = built(sequence="mprage", encoding="3d", slices=128, matrix=(240, 240), TR_ms=2500.0, TI_ms=900.0,
-                     TE_ms=4.0, echo_train=128, echo_spacing_ms=8.0, flip_deg=9.0)  # fmt: skip
+                     TE_ms=4.0, echo_train=128, echo_spacing_ms=8.0, flip_deg=9.0, slice_mm=1.25)  # fmt: skip
     path = trajectory(sequence)
     start = time.process_time()
     train = train_of(sequence, path=path)
@@ -189,11 +218,11 @@ def test_thirty_thousand_shots_are_read_fast():
 @pytest.mark.parametrize(
     ("name", "changes", "tolerance"),
     [
-        ("spin-echo", {"TR_ms": 500.0}, 1e-3),
-        ("turbo-spin-echo", {"echo_train": 8, "TE_ms": 80.0, "TR_ms": 3000.0, "refocusing_deg": 120.0}, 4e-3),
-        ("inversion-recovery", {"TI_ms": 1000.0, "TR_ms": 4000.0, "echo_train": 8, "TE_ms": 80.0}, 3e-3),
-        ("spoiled-gre", {"TR_ms": 12.0, "TE_ms": 5.0, "flip_deg": 15.0}, 1.5e-3),
-        ("bssfp", {"TR_ms": 8.0, "TE_ms": 4.0, "flip_deg": 35.0}, 1.5e-3),
+        ("spin-echo", {"TR_ms": 500.0}, 1e-4),
+        ("turbo-spin-echo", {"echo_train": 8, "TE_ms": 80.0, "TR_ms": 3000.0, "refocusing_deg": 120.0}, 2e-3),
+        ("inversion-recovery", {"TI_ms": 1000.0, "TR_ms": 4000.0, "echo_train": 8, "TE_ms": 80.0}, 1.2e-3),
+        ("spoiled-gre", {"TR_ms": 12.0, "TE_ms": 5.0, "flip_deg": 15.0}, 1e-3),
+        ("bssfp", {"TR_ms": 8.0, "TE_ms": 4.0, "flip_deg": 35.0}, 1e-4),
     ],
 )
 def test_catalogue_at_the_centre_of_k_space_equals_the_bloch_engine(name, changes, tolerance):

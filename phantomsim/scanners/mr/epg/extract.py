@@ -64,6 +64,7 @@ def train_of(
         raise NotExcited(f"no pulse excites slice {slice_index} at {point} mm; nothing of it would be measured")
     mm = np.asarray(voxel_mm) if voxel_mm is not None else _voxel_mm(sequence, path, blocks, gradient, at)
     steps = np.diff(at[seen], axis=0, prepend=at[seen][:1])
+    early, late = np.array([(p.centre_s, p.duration_s - p.centre_s) for p in sequence.pulses])[sequence.pulse[blocks]].T
     # The last pulse before each shot that the slice sees, and the order that is in phase at the centre of k-space.
     before = np.maximum.accumulate(index)[np.searchsorted(blocks, sequence.shots[own], side="right") - 1]
     needed = _between(index[np.searchsorted(blocks, path.excitation[own])], before, len(steps))
@@ -80,8 +81,10 @@ def train_of(
         order=order,
         spoiled=spoiled,
         flip_rad=turns[seen, 0],
-        linear=turns[seen, 4],
-        tilted_s=turns[seen, 3],
+        linear=turns[seen, 12],
+        early_s=early[seen],
+        late_s=late[seen],
+        course_s=turns[seen, 3:12],
         phase_in_rad=_wrap(turns[seen, 1]),
         phase_out_rad=_wrap(turns[seen, 2]),
         shots=own.astype(np.int32),
@@ -128,15 +131,15 @@ def _middle(sequence: Sequence, blocks: np.ndarray, gradient: np.ndarray, which:
 
 
 def _turns(sequence: Sequence, blocks: np.ndarray, off_Hz: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
-    """Flip, phases, time tilted and linearity of each pulse [P, 5]; which are seen [P]."""
+    """Flip, phases, course and linearity of each pulse [P, 13]; which are seen [P]."""
     pulse, amplitude_Hz = sequence.pulse[blocks], sequence.pulse_Hz[blocks]
     first, of = pulses.kinds(pulse, np.round(amplitude_Hz, 6), np.round(off_Hz, 3))
-    turns, own = np.zeros((len(first), 5)), np.zeros(len(first))
+    turns, own = np.zeros((len(first), 13)), np.zeros(len(first))
     for p in np.unique(pulse):
         some, shape = pulse[first] == p, sequence.pulses[p]
         amplitude = amplitude_Hz[first[some]]
-        turns[some, :4] = pulses.rotation(shape, amplitude, np.round(off_Hz[first[some]], 3))
-        turns[some, 4] = pulses.straight(shape)
+        turns[some, :12] = pulses.rotation(shape, amplitude, np.round(off_Hz[first[some]], 3))
+        turns[some, 12] = pulses.straight(shape)
         own[some] = pulses.rotation(shape, amplitude, np.zeros_like(amplitude))[:, 0]
     seen = (np.abs(turns[:, 0]) > least * np.abs(own)) & (turns[:, 0] != 0)
     turns, seen = turns[of], seen[of]

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phantomsim.scanners.mr.epg.actions import Kinds
+from phantomsim.scanners.mr.epg.pulses import kinds as alike
 from phantomsim.scanners.mr.epg.train import Train
 
 LENGTH = 64  # steps whose factors are in memory at once, and between states that a gradient keeps
@@ -16,12 +18,11 @@ LENGTH = 64  # steps whose factors are in memory at once, and between states tha
 class Steps(NamedTuple):
     """Numbers of the steps [block, step], times in ms, as `Train` has them."""
 
-    before_ms: Any
+    before_ms: Any  # from the end of the previous pulse to the start of this
+    apart_ms: Any  # between their centres
     turn_rad: Any
-    flip_rad: Any
-    linear: Any
     keep: Any
-    tilted_ms: Any
+    kind: Any  # of the pulse
     order: Any
     taps: Any  # [step, tap]: orders that are read after the pulse
 
@@ -31,13 +32,15 @@ class Shots(NamedTuple):
 
     step: Any
     tap: Any
-    after_ms: Any
+    after_ms: Any  # from the end of the last pulse
+    apart_ms: Any  # from its centre
     phase_rad: Any
     dephasing_s: Any
 
 
-def steps_of(train: Train, limit: int) -> tuple[Steps, np.ndarray, int]:
-    """Steps padded to a length that many trains share, [block, LENGTH]; the tap of each shot; the largest shift."""
+def steps_of(train: Train, limit: int) -> tuple[Steps, Kinds, np.ndarray, int]:
+    """Steps padded to a length that many trains share, [block, LENGTH]; kinds of pulses; the tap of each shot; the
+    largest shift."""
     xp = _arrays(train)
     out, into = xp.asarray(train.phase_out_rad), xp.asarray(train.phase_in_rad)
     turn = xp.concatenate([xp.zeros(1), out[:-1]]) - into
@@ -53,11 +56,28 @@ def steps_of(train: Train, limit: int) -> tuple[Steps, np.ndarray, int]:
         padded = xp.pad(row, [(0, length * blocks - count)] + [(0, 0)] * (row.ndim - 1))
         return padded.reshape(blocks, length, *row.shape[1:])
 
-    before = xp.asarray(train.before_s) * 1000
-    tilted = xp.asarray(train.tilted_s) * 1000
-    before, turn, flip, linear, keep, tilted = map(fit, (before, turn, train.flip_rad, train.linear, ~lost, tilted))
+    apart = xp.asarray(train.before_s)
+    busy = xp.asarray(train.early_s) + xp.concatenate([xp.zeros(1), xp.asarray(train.late_s)[:-1]])
+    before = xp.where(np.arange(count) > 0, apart - busy, 0.0)
+    kinds, kind = kinds_of(train)
+    rows = fit(1000 * before), fit(1000 * apart), fit(turn), fit(~lost)
     largest = min(int(2 ** np.ceil(np.log2(max(np.abs(order).max(initial=0), 1)))), limit)
-    return Steps(before, turn, flip, linear, keep, tilted, fit(order, np.int32), fit(taps, np.int32)), of, largest
+    return Steps(*rows, *(fit(row, np.int32) for row in (kind, order, taps))), kinds, of, largest
+
+
+def kinds_of(train: Train) -> tuple[Kinds, np.ndarray]:
+    """Kinds of pulses, padded to a number that many trains share, and that of each pulse [P]; of traced flips each has
+    its own."""
+    xp = _arrays(train)
+    columns = train.flip_rad, train.linear, train.early_s + train.late_s, *np.asarray(train.course_s).T
+    if any(isinstance(c, jax.core.Tracer) for c in columns):
+        first = kind = np.arange(len(train.order))
+    else:
+        first, kind = alike(*(np.asarray(c, np.float32) for c in columns))
+    first = np.pad(first, (0, room(len(first), 1) - len(first)))
+    flip, linear, length = (xp.asarray(c, np.float32)[first] for c in columns[:3])
+    course = np.asarray(1000 * train.course_s, np.float32)[first]
+    return Kinds(flip, linear, 1000 * length, course, np.ones((), np.float32)), kind
 
 
 def _arrays(train: Train) -> Any:
@@ -81,10 +101,11 @@ def shots_of(train: Train, tap: np.ndarray) -> Shots:
     """Shots padded to a number that many trains share."""
     xp = _arrays(train)
     phase = xp.asarray(train.phase_out_rad)[train.step] - xp.asarray(train.receiver_rad)
+    apart = 1000 * xp.asarray(train.after_s)
+    after = apart - 1000 * xp.asarray(train.late_s)[train.step]
     more = room(len(train.step), 1) - len(train.step)
-    rows = (xp.asarray(train.after_s) * 1000, phase, train.dephasing_s)
-    after, phase, dephasing = (xp.pad(xp.asarray(row, np.float32), (0, more)) for row in rows)
-    return Shots(np.pad(train.step, (0, more)), np.pad(tap, (0, more)).astype(np.int32), after, phase, dephasing)
+    rows = (xp.pad(xp.asarray(row, np.float32), (0, more)) for row in (after, apart, phase, train.dephasing_s))
+    return Shots(np.pad(train.step, (0, more)), np.pad(tap, (0, more)).astype(np.int32), *rows)
 
 
 def room(count: int, least: int) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr.epg import states
+from phantomsim.scanners.mr.epg.actions import Kinds, actions_of, taken
 from phantomsim.scanners.mr.epg.padded import Shots, Steps, room, shots_of, steps_of
 from phantomsim.scanners.mr.epg.train import Train, orders_of
 
@@ -60,8 +61,8 @@ def _whole(train: Train, voxels: list[Any], orders: int) -> Array:
     chunk = room(count, 8) if count <= CHUNK or jax.default_backend() != "cpu" else CHUNK
     xp = np if all(isinstance(v, np.ndarray) for v in voxels) else jnp
     padded = [xp.pad(v, (0, -count % chunk), mode="edge").reshape(-1, chunk) for v in voxels]
-    steps, taps, largest = steps_of(train, orders)
-    found = _run(orders, largest, steps, shots_of(train, taps), padded)
+    steps, kinds, taps, largest = steps_of(train, orders)
+    found = _run(orders, largest, steps, kinds, shots_of(train, taps), padded)
     return found.reshape(-1, found.shape[-1])[:count, : len(train.step)]
 
 
@@ -79,18 +80,19 @@ def _voxels(*values: Any) -> list[Any]:
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _run(orders: int, largest: int, steps: Steps, shots: Shots, voxels: list[Any]) -> Array:
-    return jax.lax.map(partial(_chunk, orders, largest, steps, shots), tuple(voxels))
+def _run(orders: int, largest: int, steps: Steps, kinds: Kinds, shots: Shots, voxels: list[Any]) -> Array:
+    return jax.lax.map(partial(_chunk, orders, largest, steps, kinds, shots), tuple(voxels))
 
 
-def _chunk(orders: int, largest: int, steps: Steps, shots: Shots, voxels: tuple[Array, ...]) -> Array:
+def _chunk(orders: int, largest: int, steps: Steps, kinds: Kinds, shots: Shots, voxels: tuple[Array, ...]) -> Array:
     T1_ms, T2_ms, transmit, off_Hz = voxels
+    pulses = actions_of(kinds, T1_ms, T2_ms, transmit)
 
     def block(now: states.States, some: Steps) -> tuple[states.States, tuple[Array, Array]]:
-        before, turn, flip, linear, keep, tilted = (a[:, None] for a in some[:6])
-        turned = turn + 2e-3 * jnp.pi * before * off_Hz
-        field = 1 + linear * (transmit - 1)
-        factors = states.step_of(before, turned, flip * field, T1_ms, T2_ms, keep, tilted)
+        before, apart, turn, keep = (a[:, None] for a in some[:4])
+        turned = turn + 2e-3 * jnp.pi * apart * off_Hz
+        pulse = taken(pulses, some.kind)
+        factors = states.step_of(before, turned, T1_ms, T2_ms, pulse, keep, kinds.one)
         return jax.lax.scan(step, now, (factors, some.order, some.taps))
 
     def one(now: states.States, row: tuple[states.Step, Array, Array]) -> Any:
@@ -104,8 +106,8 @@ def _chunk(orders: int, largest: int, steps: Steps, shots: Shots, voxels: tuple[
     step = jax.checkpoint(one, prevent_cse=False) if long else one  # type: ignore[arg-type]
     re, im = jax.lax.scan(jax.checkpoint(block) if long else block, start, steps)[1]
     F = jax.lax.complex(re, im).reshape(-1, *re.shape[2:])[shots.step, shots.tap]
-    t = shots.after_ms[:, None]
+    after, apart = shots.after_ms[:, None], shots.apart_ms[:, None]
     # Off-resonance since the last pulse, less what the encoding will add.
-    angle = shots.phase_rad[:, None] + 2 * jnp.pi * off_Hz * (t / 1000 - shots.dephasing_s[:, None])
-    m = F * jnp.exp(-t / T2_ms) * jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
+    angle = shots.phase_rad[:, None] + 2 * jnp.pi * off_Hz * (apart / 1000 - shots.dephasing_s[:, None])
+    m = F * jnp.exp(-after / T2_ms) * jax.lax.complex(jnp.cos(angle), jnp.sin(angle))
     return jnp.conj(1j * m).T

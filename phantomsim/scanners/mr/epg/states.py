@@ -11,10 +11,13 @@ Arrays are real, [order, voxel], voxels innermost: the parts of F_n, of conj F_-
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+
+from phantomsim.scanners.mr.bloch.turns import once
+from phantomsim.scanners.mr.epg.actions import Actions, Row, Rows
 
 Array = jax.Array
 
@@ -31,14 +34,15 @@ class States(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What happens between two pulses and at the second, of every voxel [voxel]; see `step_of`."""
+    """What happens between two pulses and at the second, of every voxel [voxel]; see `step_of`.
 
-    keep_re: Array
-    keep_im: Array
-    E1: Array
-    regrowth: Array
-    cos: Array
-    sin: Array
+    Attributes:
+        matrix: on magnetisation (x, y, z) after dephasing; its first two columns halved.
+        regrown: what relaxation adds to order 0 (x, y, z).
+    """
+
+    matrix: Rows
+    regrown: Row
 
 
 def equilibrium(orders: int, voxels: int) -> States:
@@ -50,26 +54,26 @@ def equilibrium(orders: int, voxels: int) -> States:
 def step_of(
     before_ms: Array,
     turn_rad: Array,
-    flip_rad: Array,
     T1_ms: Array,
     T2_ms: Array,
+    pulse: Actions,
     keep: Array | float = 1.0,
-    tilted_ms: Array | float = 0.0,
+    one: Any = 1.0,
 ) -> Step:
-    """Factors of a step; all arrays broadcast to [..., voxel].
+    """A step; all arrays broadcast to [..., voxel].
 
     Args:
         before_ms: time before the pulse.
         turn_rad: by which transverse magnetisation turns in that time, seen from the axis of the next pulse.
-        flip_rad: of the pulse.
+        pulse: what it does.
         keep: share of the transverse magnetisation that stays: 0 where it is spoiled.
-        tilted_ms: for which an adiabatic pulse has longitudinal magnetisation relax by T2, not T1.
+        one: 1; see `turns.once`.
     """
-    E2 = keep * jnp.exp(-before_ms / T2_ms)
-    rest = -before_ms / T1_ms
-    lost = jnp.exp(-tilted_ms * (1 / T2_ms - 1 / T1_ms))
-    turned, z = (E2 * jnp.cos(turn_rad), E2 * jnp.sin(turn_rad)), (lost * jnp.exp(rest), -lost * jnp.expm1(rest))
-    return Step(*jnp.broadcast_arrays(*turned, *z, jnp.cos(flip_rad), jnp.sin(flip_rad)))
+    E2, rest = keep * jnp.exp(-before_ms / T2_ms) / 2, -before_ms / T1_ms
+    turned = E2 * jnp.cos(turn_rad), E2 * jnp.sin(turn_rad)
+    c, s, E1, new = once((*turned, jnp.exp(rest), -jnp.expm1(rest)), one)
+    matrix = tuple((x * c + y * s, y * c - x * s, z * E1) for x, y, z in pulse.matrix)
+    return Step(matrix, tuple(g + row[2] * new for g, row in zip(pulse.regrown, pulse.matrix)))  # type: ignore[arg-type]
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
@@ -126,34 +130,22 @@ def _every_order_backward(count: int, _: None, slope: Array) -> tuple[Array]:
 _every_order.defvjp(_every_order_forward, _every_order_backward)
 
 
-def relax(states: States, step: Step) -> States:
-    """Relaxation, regrowth of Z_0, and the turn of the transverse plane."""
+def act(states: States, step: Step) -> States:
+    """Relaxation, the turn of the transverse plane and the pulse: a matrix on (M_x, M_y, M_z) of every order."""
     plus_re, plus_im, minus_re, minus_im, z_re, z_im = states
-    c, s, E1 = (_every_order(a, len(z_re)) for a in (step.keep_re, step.keep_im, step.E1))
-    return States(
-        c * plus_re - s * plus_im,
-        c * plus_im + s * plus_re,
-        c * minus_re + s * minus_im,
-        c * minus_im - s * minus_re,
-        (E1 * z_re).at[0].add(step.regrowth),
-        E1 * z_im,
-    )
-
-
-def rotate(states: States, cos: Array, sin: Array) -> States:
-    """A pulse along x: the orders of M_y and M_z turn into one another, those of M_x stay."""
-    plus_re, plus_im, minus_re, minus_im, z_re, z_im = states
-    cos, sin = _every_order(cos, len(z_re)), _every_order(sin, len(z_re))
-    x_re, x_im = (plus_re + minus_re) / 2, (plus_im + minus_im) / 2
-    y_re, y_im = (plus_im - minus_im) / 2, (minus_re - plus_re) / 2
-    u_re, u_im = cos * y_re - sin * z_re, cos * y_im - sin * z_im
-    z_re, z_im = cos * z_re + sin * y_re, cos * z_im + sin * y_im
-    return States(x_re - u_im, x_im + u_re, x_re + u_im, x_im - u_re, z_re, z_im)
+    re = plus_re + minus_re, plus_im - minus_im, z_re  # twice M_x and M_y
+    im = plus_im + minus_im, minus_re - plus_re, z_im
+    rows = [[_every_order(a, len(z_re)) for a in row] for row in step.matrix]
+    zeroth = jnp.arange(len(z_re))[:, None] == 0
+    new = [jnp.where(zeroth, g, 0.0) for g in step.regrown]
+    x_re, y_re, z_re = (a * re[0] + b * re[1] + c * re[2] + g for (a, b, c), g in zip(rows, new))
+    x_im, y_im, z_im = (a * im[0] + b * im[1] + c * im[2] for a, b, c in rows)
+    return States(x_re - y_im, x_im + y_re, x_re + y_im, x_im - y_re, z_re, z_im)
 
 
 def advance(states: States, order: Array, step: Step, largest: int) -> States:
     """Dephasing, relaxation, then the pulse."""
-    return rotate(relax(shift(states, order, largest), step), step.cos, step.sin)
+    return act(shift(states, order, largest), step)
 
 
 def transverse(states: States, order: Array) -> tuple[Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,19 +16,19 @@ class Train:
     """P pulses and N shots. Numbers may be traced by JAX; integers (orders and indices) may not.
 
     Attributes:
-        before_s: time since the previous pulse, 0 for the first [P].
+        before_s: time between the centres of the previous pulse and this, 0 for the first [P].
         order: quanta of dephasing since then, int32 [P].
         spoiled: whether nothing transverse outlives that time, bool [P].
         flip_rad: flip angle where the transmit field is as nominal [P].
         linear: 1 where the flip grows as the transmit field does, 0 of adiabatic pulses [P].
-        tilted_s: for which an adiabatic pulse keeps longitudinal magnetisation off its axis, where it relaxes by T2, as
-            the square of the sine of its angle to z says; 0 of others [P].
+        early_s, late_s: parts of a pulse before and after its centre; 0 of pulses that act at once [P].
+        course_s: where pulses hold magnetisation meanwhile, see `pulses.rotation`; 0 of those that act at once [P, 9].
         phase_in_rad, phase_out_rad: a pulse turns by -phase_in about z, by the flip about x, by phase_out about z.
             Both are the pulse's phase, but for pulses off resonance [P].
         shots: which shots of the sequence, int32 [N].
         step: pulse before each shot, int32 [N].
         echo: order that is in phase at the reference, counted just after that pulse, int32 [N].
-        after_s: from that pulse to the reference [N].
+        after_s: from that pulse's centre to the reference [N].
         receiver_rad: the receiver's phase at the reference [N].
         reference_s: from the excitation to the reference [N].
         dephasing_s: time for which off-resonance has acted at the reference, signed [N].
@@ -41,7 +41,9 @@ class Train:
     spoiled: np.ndarray
     flip_rad: Any
     linear: Any
-    tilted_s: Any
+    early_s: Any
+    late_s: Any
+    course_s: Any
     phase_in_rad: Any
     phase_out_rad: Any
     shots: np.ndarray
@@ -53,6 +55,11 @@ class Train:
     dephasing_s: Any
     reference: np.ndarray
     quantum_per_mm: np.ndarray
+
+
+def at_once(train: Train) -> Train:
+    """The train with pulses that act at once, at their centres: nothing relaxes meanwhile."""
+    return replace(train, early_s=0 * train.early_s, late_s=0 * train.late_s, course_s=0 * train.course_s)
 
 
 def orders_of(train: Train, T2_ms: float = np.inf, limit: int = LIMIT) -> int:

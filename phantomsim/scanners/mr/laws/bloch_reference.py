@@ -24,25 +24,25 @@ def reference(sequence: Sequence, spins: Spins) -> tuple[np.ndarray | None, np.n
     m = np.zeros((spins.count, 3))
     m[:, 2] = 1.0
     shots = []
-    for block in range(sequence.blocks):
-        m, read = _block(sequence, block, spins, m)
+    for number in range(sequence.blocks):
+        m, read = block(sequence, number, spins, m)
         if read:
             shots.append(np.stack([weight @ sample for sample in read], -1))
     return (np.stack(shots, 1) if shots else None), m
 
 
-def _block(sequence: Sequence, block: int, spins: Spins, m: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+def block(sequence: Sequence, number: int, spins: Spins, m: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """Magnetisation after a block, and conj(i m exp(-i receiver phase)) at its samples."""
-    instants = _instants(sequence, block)
-    samples = _sample_times(sequence, block)
+    instants = _instants(sequence, number)
+    samples = _sample_times(sequence, number)
     read = []
     for start, end in pairwise(instants):
         m = _relax(m, spins, (end - start) / 2)
-        m = _rotate(m, _axis(sequence, block, (start + end) / 2, spins) * (end - start))
+        m = _rotate(m, _axis(sequence, number, (start + end) / 2, spins) * (end - start))
         m = _relax(m, spins, (end - start) / 2)
         if len(samples) and np.abs(samples - end).min() < 1e-12:
-            begin = sequence.readouts[sequence.readout[block]].delay_s
-            turn = sequence.readout_phase_rad[block] + 2 * np.pi * sequence.readout_offset_Hz[block] * (end - begin)
+            begin = sequence.readouts[sequence.readout[number]].delay_s
+            turn = sequence.readout_phase_rad[number] + 2 * np.pi * sequence.readout_offset_Hz[number] * (end - begin)
             read.append(np.conj(1j * (m[:, 0] + 1j * m[:, 1]) * np.exp(-1j * turn)))
     return m, read
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from phantomsim.laws import Law
 from phantomsim.scanners.mr import bloch
-from phantomsim.scanners.mr.epg import Train, run, states, steady, train_of
+from phantomsim.scanners.mr.epg import Train, at_once, run, states, steady, train_of
+from phantomsim.scanners.mr.epg.actions import actions_of, sudden
 from phantomsim.scanners.mr.sequences import Builder, Pulse, Readout, Sequence, Waveform
 
 PULSE_s = 2e-5
@@ -64,7 +65,7 @@ def _pulse(b: Builder, use: str, flip_deg: float, phase_deg: float) -> None:
 
 def _trains() -> list[Law]:
     def echoes(flip_deg: float, T2_ms: float) -> np.ndarray:
-        return np.asarray(run(train_of(spin_echoes([flip_deg] * 12)), FOREVER, T2_ms, orders=16))[0].real
+        return np.asarray(run(at_once(train_of(spin_echoes([flip_deg] * 12))), FOREVER, T2_ms, orders=16))[0].real
 
     free, decay = echoes(120.0, FOREVER), echoes(180.0, 80.0) / np.exp(-np.arange(1, 13) / 8)
     pulses = replace(steady.repeated(1.0, 90.0, np.zeros(12)), echo=np.full(12, -1, np.int32))
@@ -88,7 +89,8 @@ def _conservation() -> list[Law]:
 
     def step(now: states.States, row: jax.Array) -> tuple[states.States, jax.Array]:
         zero, long = jnp.zeros(1), jnp.full(1, FOREVER)
-        now = states.advance(now, jnp.int32(1), states.step_of(zero, row[1], row[0], long, long), 1)
+        pulse = jax.tree.map(lambda a: a[0], actions_of(sudden(row[0]), long, long, zero + 1))
+        now = states.advance(now, jnp.int32(1), states.step_of(zero, row[1], long, long, pulse), 1)
         return now, states.squares(now)
 
     kept = np.asarray(jax.lax.scan(step, states.equilibrium(24, 1), jnp.asarray(angles))[1], np.float64)
