@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.generators import texture
-from phantomsim.generators.procedural import abdomen, breast, covariates, head, paint, painting
+from phantomsim.generators.procedural import abdomen, breast, chest, covariates, head, paint, painting
 from phantomsim.generators.procedural.canvas import Numbers
 from phantomsim.generators.procedural.region import Region
 from phantomsim.generators.procedural.spec import Procedural
@@ -34,6 +34,7 @@ REGIONS: dict[str, Region | Labels] = {
     "abdomen": Labels(abdomen.TISSUES, abdomen.draw, abdomen.PLAN_SHAPE, abdomen.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
     "breast": breast.REGION,
     "breast-compressed": breast.COMPRESSED,
+    "chest": chest.REGION,
     "head": head.REGION,
 }
 
