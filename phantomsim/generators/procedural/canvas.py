@@ -176,6 +176,20 @@ class Canvas:
         self.put(organ, field, on=room, where=where)
         return field
 
+    def sized(
+        self,
+        organ: str | tuple[str, str],
+        name: str,
+        field: Callable[[], jax.Array],
+        room: Sequence[str],
+        volume_mL: Number,
+        z_mm: tuple[Number, Number],
+    ) -> None:
+        """As `organ`, for a field that only slabs in a range of z draw; a pair has its volume together."""
+        if self.solve:
+            self.level(name, field(), room, volume_mL)
+        self.put(organ, lambda: field() - self.levels[name], on=room, z_mm=z_mm)
+
     def _among(self, now: Painted, organs: Sequence[str]) -> tuple[jax.Array, jax.Array]:
         """1 where a voxel's first and second organ is one of these, else 0."""
         first, second = jnp.zeros(self.shape, bool), jnp.zeros(self.shape, bool)

@@ -55,10 +55,10 @@ def cohort(spec: Procedural, region: Region, seed: int, patients: int) -> Cohort
         numbers = jax.tree_util.tree_map(lambda *v: jnp.stack(v), *some)
         painted.append(jax.device_get(_paint(region, numbers)))
     parts = [np.concatenate(p)[:patients] for p in zip(*painted)]
-    whole = Painted(*parts)
+    whole = Painted(*parts)  # type: ignore[arg-type]
     facts = {k: np.array([f[k] for f, _ in people], float) for k, v in people[0][0].items() if not isinstance(v, str)}
     facts["male"] = np.array([f["sex"] == "male" for f, _ in people], float)
-    return Cohort(region, facts, _volumes(whole, region), whole.first)
+    return Cohort(region, facts, _volumes(whole, region), parts[0])
 
 
 def _paint(region: Region, numbers: Numbers) -> Painted:

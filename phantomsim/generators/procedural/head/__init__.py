@@ -21,12 +21,12 @@ from phantomsim.generators.procedural.head.outside import outside
 from phantomsim.generators.procedural.head.skull import skull
 from phantomsim.generators.procedural.region import Region
 
-USUAL_MM3 = 1380.0  # volume of the brain case as drawn [mL]
+USUAL_ML = 1380.0  # volume of the brain case as drawn [mL]
 
 
 def draw(canvas: Canvas, n: Numbers) -> None:
     """Paint the patient with covariates and standard normal numbers `wobble`."""
-    canvas.scale(jnp.cbrt(n["icv_mL"] / USUAL_MM3))  # a head is as large as its brain case
+    canvas.scale(jnp.cbrt(n["icv_mL"] / USUAL_ML))  # a head is as large as its brain case
     case = brain_case(canvas, n)
     outside(canvas, n, case)
     neck(canvas, n)
@@ -34,7 +34,7 @@ def draw(canvas: Canvas, n: Numbers) -> None:
     face(canvas, n)
     orbits(canvas, n)
     brain(canvas, n, case)
-    deep(canvas, n, case)
+    deep(canvas, n)
 
 
 REGION = Region(ORGANS, draw, (80, 78, 60), 3.0, (0.0, 8.0, -24.0), wobbles=96)

@@ -28,6 +28,7 @@ DURA_MM = 0.7  # 0.3 to 0.8 mm (unverified)
 GYRUS_MM = 23.0  # wavelength of the folding field at the surface: a gyrus is about half of it (unverified)
 DEPTH_MM, DEPTH_SD_MM = 15.0, 5.0  # of sulci (unverified)
 STEM = ((0.0, -14.0, 0.0), (0.0, -13.0, -26.0), (0.0, -24.0, -46.0), (0.0, -28.0, -70.0))  # midbrain to cord
+LOST = 1.05  # of the cerebellum to the fluid about it
 BRAIN = ["cerebral-white-matter", "cerebral-cortex", "cerebellar-cortex", "cerebellar-white-matter", "brain-stem"]
 
 
@@ -61,12 +62,13 @@ def _spaces(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> Spaces:
     under = jnp.maximum(0.85 * (p[2] - _tentorium(p)), 0.84 * (p[1] - 4.0 + 0.65 * p[0]))
     lobes = ellipsoid(p, (25.0, -50.0, -30.0), (34.0, 33.0, 30.0))
     vermis = ellipsoid(p, (0.0, -46.0, -26.0), (13.0, 27.0, 26.0))
-    cerebellum = jnp.maximum(jnp.maximum(smooth_union(lobes, vermis, 8.0), under + 1.2), case + 2.2)
     stem = union(
         chain((0.8 * p[0], p[1], p[2]), STEM, (9.0, 12.5, 7.5, 5.5)),
         capsule(p, (8.0, -8.0, -6.0), (5.0, -8.0, -20.0), 6.0),
         capsule(p, (8.0, -18.0, -28.0), (20.0, -36.0, -32.0), 6.5),
     )
+    lobed = jnp.maximum(jnp.maximum(smooth_union(lobes, vermis, 8.0), under + 1.2), case + 2.2)
+    cerebellum = lobed - canvas.level("cerebellum", lobed, _but(canvas, case + 0.8, stem), LOST * n["cerebellum_mL"])
     cistern = union(
         ellipsoid(p, (0.0, 2.0, -24.0), (16.0, 17.0, 9.0)), ellipsoid(p, (0.0, -12.0, -42.0), (24.0, 18.0, 24.0))
     )
@@ -74,6 +76,11 @@ def _spaces(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> Spaces:
     fluid = union(_folds(canvas, p, n, case), jnp.maximum(cistern, case), under)
     fluid = jnp.maximum(fluid, -union(cerebellum, stem))
     return Spaces(*keep(under, cerebellum, stem, fluid))
+
+
+def _but(canvas: Canvas, space: jax.Array, taken: jax.Array) -> jax.Array:
+    """Share of each voxel in a space that something else has not taken."""
+    return canvas.cover(space) * (1.0 - canvas.cover(taken))
 
 
 def _tentorium(p: Point) -> jax.Array:
@@ -98,9 +105,12 @@ def _folds(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> jax.Array:
     medial = jnp.where(callosum < 0, 30.0, p[0] - 0.3)
     depth = union(outer, medial)
     sheet = sheet + 3.0 * (jnp.maximum(depth, 0.0) / jnp.maximum(deep, 6.0)) ** 3
-    lateral = jnp.abs(p[2] + 5.0 + 0.35 * (p[1] - 5.0)) * 0.94 - 0.4
+    lateral = jnp.abs(p[2] + 5.0 + 0.35 * (p[1] - 5.0) + 3.5 * jnp.sin(0.13 * p[0] + w[71])) * 0.85 - 0.4
     lateral = jnp.maximum(jnp.maximum(lateral, 37.0 + w[70] - p[0]), jnp.abs(p[1] - 3.0) - 37.0)
-    insula = jnp.maximum(jnp.abs(p[0] - 38.5 - w[70]) - 0.4, superellipse(p[1] - 5.0, p[2] + 5.0, 22.0, 12.0, 2.0))
+    insula = jnp.maximum(
+        0.95 * jnp.abs(p[0] - 38.5 - w[70] + 0.3 * (p[2] + 5.0)) - 0.4,
+        superellipse(p[1] - 5.0, p[2] + 5.0, 22.0, 12.0, 2.0),
+    )
     return union(union(outer, sheet), union(medial, union(lateral, insula)))
 
 

@@ -58,6 +58,7 @@ ORGANS: dict[str, str] = {
     "discs": "cartilage",
     "spinal-csf": "csf",
     "spinal-cord": "spinal-cord",
+    "spinal-dura": "dura",
     "dura": "dura",
     "csf": "csf",
     "venous-sinuses": "blood",

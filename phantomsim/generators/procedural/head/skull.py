@@ -9,6 +9,7 @@ from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
 from phantomsim.generators.procedural.head.organs import pair
 from phantomsim.generators.procedural.shapes import capsule, ellipsoid, superellipse, union
 
+SOFT = ["soft-tissue", "subcutaneous-fat", "neck-muscles", "vertebrae", "vertebral-marrow", "discs", "airway", "mucosa"]
 FORAMEN = (0.0, -30.0)  # middle of the foramen magnum (x, y) [mm]
 
 
@@ -26,6 +27,9 @@ def skull(canvas: Canvas, n: Numbers, case: jax.Array) -> None:
     canvas.put("skull", shell)
     marrow = jnp.maximum(jnp.maximum(case - 0.72 * thick, 0.28 * thick - case), 2.5 - hole)
     canvas.put("diploe", marrow, on=["skull"])
+    canal = lambda: jnp.maximum(superellipse(x - FORAMEN[0], y - FORAMEN[1], 15.0, 17.0, 2.0), jnp.abs(z + 52.0) - 18.0)  # noqa: E731
+    canvas.put("spinal-dura", canal, on=[*SOFT, "skull", "diploe"], z_mm=(-72.0, -32.0))
+    canvas.put("spinal-csf", lambda: canal() + 1.5, on=["spinal-dura"], z_mm=(-72.0, -32.0))
     _base(canvas, p)
     _sinuses(canvas, n, case)
 
