@@ -16,6 +16,11 @@ from phantomsim.phantom import Phantom
 COLOURS: dict[str, tuple[float, float, float]] = {
     "air": (0.04, 0.04, 0.06),
     "adipose": (0.80, 0.70, 0.35),
+    "breast-fat": (0.80, 0.70, 0.35),
+    "breast-gland": (0.85, 0.50, 0.50),
+    "connective-tissue": (0.88, 0.84, 0.70),
+    "oesophagus": (0.70, 0.45, 0.42),
+    "thyroid": (0.72, 0.30, 0.22),
     "skin": (0.90, 0.72, 0.60),
     "muscle": (0.62, 0.24, 0.24),
     "soft-tissue": (0.72, 0.38, 0.36),
@@ -69,14 +74,32 @@ def planes(phantom: Phantom, height: int = 256) -> np.ndarray:
     for lesion in phantom.lesions:
         box = tuple(slice(int(s), int(s) + n) for s, n in zip(lesion.overlay.start, lesion.overlay.fraction.shape))
         truth[box] |= np.asarray(lesion.overlay.fraction) * lesion.present >= 0.5
-    z, y, x = _centre(phantom, label)
-    cuts = [(label[z], truth[z], 1, 2), (label[:, y], truth[:, y], 0, 2), (label[:, :, x], truth[:, :, x], 0, 1)]
-    palette = np.array([colour(t) for t in phantom.tissues], np.float32)
+    cuts = [(axis, index) for axis, index in enumerate(_centre(phantom, label))]
     size = [n * d for n, d in zip(label.shape, phantom.grid.spacing_mm)]
     scale = height / max(size[0], size[1])  # pixels per millimetre, the same for all three
-    panels = [_panel(palette[a], m, round(size[r] * scale), round(size[c] * scale), height) for a, m, r, c in cuts]
+    panels = []
+    for axis, index in cuts:
+        rows, columns = (round(size[a] * scale) for a in range(3) if a != axis)
+        panels.append(_panel(_tinted(phantom, axis, index), truth.take(index, axis), rows, columns, height))
     gap = np.ones((height, GAP, 3), np.float32)
     return np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
+
+
+def _tinted(phantom: Phantom, axis: int, index: int) -> np.ndarray:
+    """One plane in the colours of its tissues, mixed where they share a voxel, float32 [row, column, 3]."""
+    palette = np.array([colour(t) for t in phantom.tissues], np.float32)
+    label = np.asarray(phantom.label).take(index, axis)
+    mixed = palette[label]
+    for part in phantom.overlays:
+        fraction = np.asarray(part.fraction)
+        start, shape = [int(s) for s in part.start], fraction.shape
+        if not start[axis] <= index < start[axis] + shape[axis]:
+            continue
+        box = tuple(slice(start[a], start[a] + shape[a]) for a in range(3) if a != axis)
+        tissue = np.broadcast_to(np.asarray(part.tissue), shape).take(index - start[axis], axis)
+        share = fraction.take(index - start[axis], axis)[..., None]
+        mixed[box] += share * (palette[tissue] - palette[label[box]])
+    return mixed
 
 
 def mosaic(phantoms: Sequence[Phantom], height: int = 256) -> np.ndarray:
