@@ -23,7 +23,7 @@ def skull(canvas: Canvas, n: Numbers, case: jax.Array) -> None:
     thick = thick + 5.0 * base
     hole = superellipse(x - FORAMEN[0], y - FORAMEN[1], 15.0, 17.0, 2.0)
     hole = jnp.maximum(hole, z + 42.0)
-    (shell,) = keep(jnp.maximum(jnp.maximum(case - thick, -case), -hole))
+    (shell,) = keep(jnp.maximum(case - thick, -hole))  # solid: the brain is painted into it, without a seam
     canvas.put("skull", shell)
     marrow = jnp.maximum(jnp.maximum(case - 0.72 * thick, 0.28 * thick - case), 2.5 - hole)
     canvas.put("diploe", marrow, on=["skull"])
