@@ -37,7 +37,15 @@ class PlacementError(PhantomsimError):
 
 
 class ScannerError(PhantomsimError):
-    """A scanner cannot do what the protocol asks."""
+    """A scanner cannot do what the protocol asks.
+
+    Attributes:
+        key: path of the key of the scanner that forbids it, ("hardware", "max_B1_uT"); empty where none does.
+    """
+
+    def __init__(self, message: str, *key: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class AlgorithmError(PhantomsimError):

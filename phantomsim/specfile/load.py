@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,23 @@ def load_any(source: str | Path, changes: Sequence[str] = ()) -> Any:
     node = _document(source, None)
     model = kinds.load(_where(node))
     return _checked(node, model, folder_of(model), changes)
+
+
+def tell(source: str | Path | None, model: Any, changes: Sequence[str], path: Sequence[str | int], what: str) -> str:
+    """A line that says something of a key of a specification that `load` accepts: `file:line:column: a.b: what`.
+
+    Args:
+        source: as of `load`; None for changes alone, as of `from_sets`.
+        path: of the key from the root; one that nobody wrote is placed at the nearest table above it.
+    """
+    nothing, folder = nodes.Origin("--set"), folder_of(model)
+    node = Node({}, nothing, nothing) if source is None else _document(source, folder)
+    node, _ = _resolved(node, types.of(model), folder, changes, resolve.Resolver())
+    steps = list(path)
+    while steps and (below := node.get(steps[0])) is not None:
+        node = below
+        steps.pop(0)
+    return node.at.problem(what, reduce(nodes.join, steps, node.at.path))
 
 
 def folder_of(model: Any) -> str | None:
@@ -96,12 +114,8 @@ def _kind(node: Node) -> Node | None:
 
 
 def _checked(node: Node, model: Any, folder: str | None, changes: Sequence[str]) -> Any:
-    type_ = types.of(model)
-    if not (type_.model and "base" in types.fields(type_.model)):
-        node = resolve.expand(node, folder or catalogue.FOLDERS[-1])
-    node, told = _changed(node, changes)
-    resolver = resolve.Resolver()
-    node = resolver.resolve(node, type_)
+    type_, resolver = types.of(model), resolve.Resolver()
+    node, told = _resolved(node, type_, folder, changes, resolver)
     told += resolver.problems
     try:
         result = pydantic.TypeAdapter(model).validate_json(json.dumps(node.plain(), default=str), strict=True)
@@ -111,6 +125,16 @@ def _checked(node: Node, model: Any, folder: str | None, changes: Sequence[str])
     if told:
         raise SpecError("\n".join(_in_order(told)))
     return result
+
+
+def _resolved(
+    node: Node, type_: types.Type, folder: str | None, changes: Sequence[str], resolver: resolve.Resolver
+) -> tuple[Node, list[str]]:
+    """The whole document after the changes, and what is wrong with these."""
+    if not (type_.model and "base" in types.fields(type_.model)):
+        node = resolve.expand(node, folder or catalogue.FOLDERS[-1])
+    node, told = _changed(node, changes)
+    return resolver.resolve(node, type_), told
 
 
 def _in_order(told: list[str]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from phantomsim.errors import PhantomsimError
 from phantomsim.scanners.ct.spec import CTScanner
 from phantomsim.scanners.mr.spec import MRScanner
-from phantomsim.specfile.load import load_any
+from phantomsim.specfile.load import load_any, tell
 from phantomsim.trials.spec import Arm, Trial
 
 
@@ -20,20 +21,25 @@ def problems(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
         source: a file or catalogue name that `spec.check` finds right.
     """
     found = []
-    for where, attempt in _attempts(load_any(source, sets)):
+    spec = load_any(source, sets)
+    for where, scanner, attempt in _attempts(spec):
         try:
             attempt()
         except PhantomsimError as error:
-            found.append(f"{source}: {where}: {error}")
+            key = getattr(error, "key", ())
+            path, what = (*scanner, *key), f"{where}: {error}"
+            found.append(tell(source, type(spec), tuple(sets), path, what) if key else f"{source}: {what}")
     return found
 
 
-def _attempts(spec: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _attempts(spec: Any) -> Iterator[tuple[str, tuple[str | int, ...], Callable[[], Any]]]:
+    """What to try: its name, where its scanner stands in the specification, and the attempt."""
     if isinstance(spec, Trial):
-        yield from ((f"arms.{arm.name}", lambda arm=arm: _lay_out(arm)) for arm in spec.arms)
+        for n, arm in enumerate(spec.arms):
+            yield f"arms.{arm.name}", ("arms", n, "scanner"), partial(_lay_out, arm)
     if isinstance(spec, CTScanner | MRScanner):
         build: Any = spec.build
-        yield from ((f"protocols.{name}", lambda p=p: build(p)) for name, p in spec.protocols.items())
+        yield from ((f"protocols.{name}", (), lambda p=p: build(p)) for name, p in spec.protocols.items())
 
 
 def _lay_out(arm: Arm) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from phantomsim.image import Image
 
 PLANES = ("axial", "coronal", "sagittal")
+EMPTY = 1 / 4  # of the brightest slice: one that is darker holds noise alone
 STRIP = 1 / 8  # sides of a plane whose ratio is below it are not worth a look
 
 
@@ -24,12 +25,14 @@ def _planes(shape: tuple[int, ...], spacing_mm: tuple[float, float, float]) -> l
 def window_of(image: Image) -> tuple[float, float]:
     """Values shown as black and white: brain-like contrast about soft tissue for HU, else up to the 99.5th percentile.
 
+    Of slices that hold something alone: in many that lie beside the body the body's brightness would be a rare one.
     Soft tissue is what lies between -200 and 200 HU; the window spans its 1st percentile to 60 HU above its
     median, at least 80 HU wide.
     """
     values = np.asarray(image.values)
     if image.unit != "HU":
-        return 0.0, float(np.percentile(values, 99.5)) or 1.0
+        bright = np.percentile(values, 99.5, axis=(1, 2))
+        return 0.0, float(np.percentile(values[bright >= EMPTY * bright.max()], 99.5)) or 1.0
     soft = values[(values > -200) & (values < 200)]
     middle = float(np.median(soft)) if soft.size else 40.0
     return middle - 80.0, middle + 80.0

@@ -21,9 +21,11 @@ from phantomsim.generators.lesions.truth import fraction_on
 from phantomsim.image import Image, RawData
 from phantomsim.keys import acquisition_key, hash32
 from phantomsim.phantom import Phantom
+from phantomsim.scanners.mr.sampling import spare_echoes
 from phantomsim.scanners.mr.spec import MRProtocol, MRScanner
 from phantomsim.scanners.position import isocentre
 from phantomsim.spec import Catalogued, assemble, canonical, read
+from phantomsim.specfile.load import tell
 from phantomsim.store import atomic_dir, atomic_write_text, require_empty
 from phantomsim.trials import raw_ismrmrd
 from phantomsim.trials.case import geometry_of
@@ -98,7 +100,22 @@ def make_arm(
         raise SpecError(f'scanner "{scanner}" has no reconstructions; add a table [reconstructions.NAME] to its file')
     reconstruction = reconstruction or (protocol if protocol in known else known[0])
     chosen = {"name": protocol, "scanner": scanner, "protocol": protocol, "reconstruction": reconstruction}
-    return assemble(Arm, [*(f"{key}={json.dumps(value)}" for key, value in chosen.items()), *sets])
+    return _assembled(chosen, sets)
+
+
+def _assembled(chosen: dict[str, Any], sets: Sequence[str]) -> Arm:
+    """An arm, built once where that is cheap, so that what the hardware forbids is told with its place in the file."""
+    changes = [*(f"{key}={json.dumps(value)}" for key, value in chosen.items()), *sets]
+    arm = assemble(Arm, changes)
+    if isinstance(arm.scanner, MRScanner):
+        try:
+            arm.build()
+        except ScannerError as error:
+            if not error.key:
+                raise
+            told = tell(None, Arm, changes, ("scanner", *error.key), str(error))
+            raise ScannerError(told, *error.key) from None
+    return arm
 
 
 def _pulseq_arm(
@@ -118,7 +135,7 @@ def _pulseq_arm(
         chosen["reconstruction"] = reconstruction or fitting[0]
     else:
         chosen["reconstruction.method"] = "cg-sense"
-    return assemble(Arm, [*(f"{key}={json.dumps(value)}" for key, value in chosen.items()), *sets])
+    return _assembled(chosen, sets)
 
 
 def _given(sets: Sequence[str]) -> dict[str, Any]:
@@ -164,7 +181,7 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
             raw_ismrmrd.to_ismrmrd(work / "raw.h5", arm.build(), found.raw, arm.scanner.name, arm.name)
         atomic_write_text(work / "scan.json", json.dumps(facts, indent=2, sort_keys=True) + "\n")
         save_slices(found.image, found.lesion_fraction, work / "picture.png")
-    return out / "picture.png", _notices(found, phantom)
+    return out / "picture.png", _notices(found, phantom, arm)
 
 
 @contextmanager
@@ -179,11 +196,14 @@ def _other_engine(arm: Arm) -> Iterator[None]:
         raise ScannerError(f"{error}. Give --set protocol.engine=bloch") from error
 
 
-def _notices(found: Scanned, phantom: Phantom) -> list[str]:
+def _notices(found: Scanned, phantom: Phantom, arm: Arm) -> list[str]:
     """What a person should know before looking at the image."""
     notices = []
     if any(float(s.present) > 0 for s in phantom.lesions) and not found.lesion_fraction.any():
         notices.append("The phantom's lesion lies outside the slices; try --set protocol.centre_on=lesion")
+    if isinstance(arm.protocol, MRProtocol) and (spare := spare_echoes(arm.protocol)):
+        train = arm.protocol.echo_train
+        notices.append(f"protocol.echo_train = {train} does not divide the measured lines: {spare} echoes read nothing")
     if "truncated_mm" in found.dose:
         notices.append(
             f"The patient reaches out of the scan field ({found.dose['truncated_mm']:.0f} mm of tissue in an outermost"

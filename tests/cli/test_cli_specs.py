@@ -58,6 +58,16 @@ def test_check_tells_what_no_scanner_can_do(trial: str, source: str, change: str
     assert result.stderr.startswith(text.format(name=name))
 
 
+def test_check_tells_where_the_hardware_forbids_a_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = run("catalogue", "show", "mr-3t").output
+    start = text.index("max_gradient_mT_per_m = ")
+    Path("x.toml").write_text(text[:start] + "max_gradient_mT_per_m = 10 #" + text[start:])
+    lines = run("check", "x.toml").stderr.splitlines()
+    place = f"x.toml:{text[:start].count(chr(10)) + 1}:1: hardware.max_gradient_mT_per_m: "
+    assert any(line.startswith(f"{place}protocols.bssfp: the readout needs a gradient of 15.0 mT/m") for line in lines)
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

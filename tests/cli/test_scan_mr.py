@@ -284,7 +284,7 @@ def test_files_that_cannot_be_scanned_are_refused_in_one_line(tmp_path):
     path = write(gre(AT_mm[:1], 1), tmp_path)
     told = [
         ("mr-3t", sets("protocol.matrix=[16,16]"), "reach the k-space of a 32 x 32 matrix"),
-        ("mr-3t", sets("scanner.hardware.max_gradient_mT_per_m=1"), "the scanner has 1.00"),
+        ("mr-3t", sets("scanner.hardware.max_gradient_mT_per_m=1"), "hardware.max_gradient_mT_per_m is 1.00"),
         ("mr-3t", ["--protocol", "t2star-gre"], "exclude one another"),
         ("mr-3t", ["--reconstruction", "sense"], 'method "sense" needs a Cartesian scan'),
         ("mr-3t", sets("protocol.fov_mm=[0,220]"), "both lengths must be above 0"),

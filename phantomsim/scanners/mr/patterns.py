@@ -89,11 +89,11 @@ def _throw(order: np.ndarray, fixed: np.ndarray, radius: float) -> np.ndarray:
 
 def _count(total: int, acceleration: float, fixed: int) -> int:
     if not 1 <= acceleration <= total:
-        raise ScannerError(f"acceleration {acceleration:g} of {total} lines or points; give 1 to {total}")
+        raise ScannerError(f"acceleration is {acceleration:g} for {total} lines or points; must be 1 to {total}")
     count = round(total / acceleration)
     if fixed > count or fixed < 0:
         raise ScannerError(
-            f"calibration takes {fixed} lines or points and acceleration {acceleration:g} leaves {count}; calibrate on"
-            " fewer or accelerate less"
+            f"calibration_lines takes {fixed} of the {total} lines or points, and acceleration = {acceleration:g} "
+            f"allows {count} in all. Lower calibration_lines or acceleration, or raise matrix"
         )
     return count

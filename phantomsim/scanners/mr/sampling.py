@@ -50,6 +50,13 @@ def measured_pairs(protocol: MRProtocol) -> np.ndarray:
     return np.column_stack([line, partition])
 
 
+def spare_echoes(protocol: MRProtocol) -> int:
+    """Echoes of a spin-echo train's scan that read nothing, because the measured lines do not fill the trains."""
+    if protocol.sequence not in ("turbo-spin-echo", "inversion-recovery"):
+        return 0
+    return -len(measured_pairs(protocol)) % protocol.echo_train
+
+
 def first_line(protocol: MRProtocol) -> int:
     """First line that partial Fourier measures."""
     return protocol.phase_lines - math.ceil(protocol.partial_fourier * protocol.phase_lines - 1e-9)

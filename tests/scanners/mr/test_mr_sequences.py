@@ -20,6 +20,7 @@ from phantomsim.scanners.mr.sequences import (
     order,
     pulses,
     radial_gre,
+    schedule,
     spiral,
 )
 from phantomsim.scanners.mr.sequences.gradients import lobe, trapezoid
@@ -210,6 +211,16 @@ def test_trains_deal_out_every_line_once(lines, length):
         assert centre[1] == wanted
 
 
+def test_echoes_that_the_lines_do_not_fill_are_counted():
+    p = laws.example("turbo-spin-echo")
+    for train, spare in ((8, 0), (7, 6)):  # 64 lines: 10 trains of 7
+        p = p.model_copy(update={"echo_train": train})
+        s = build(p, small_scanner())
+        echoes = sum(s.pulses[i].use == "refocusing" for i in s.pulse if i != NONE)
+        assert sampling.spare_echoes(p) == spare
+        assert echoes - schedule.dummies(p) * train * p.slices - len(s.shots) == spare * p.slices
+
+
 def test_early_echoes_are_centric_and_middle_ones_linear():
     pairs = np.column_stack([np.arange(64), np.zeros(64, int)])
 
@@ -320,7 +331,7 @@ MPRAGE = {"sequence": "mprage", "encoding": "3d", "TE_ms": 8.0, "echo_train": 64
     [
         ({"TE_ms": 1.0}, "TE_ms is 1.0; the shortest of this protocol is"),
         ({"TR_ms": 8.0, "TE_ms": 5.0}, "TR_ms is 8.0; one excitation with its readouts takes"),
-        ({"bandwidth_Hz": 4e5}, "the readout needs a gradient of .* mT/m; the scanner has 40.0. Lower bandwidth_Hz"),
+        ({"bandwidth_Hz": 4e5}, "the readout needs .*; hardware.max_gradient_mT_per_m is 40.0. Lower bandwidth_Hz"),
         ({"slice_mm": 0.5}, "a slice of 0.5 mm needs a gradient"),
         ({"echoes": 3, "echo_spacing_ms": 2.0}, "echo_spacing_ms is 2.0; the shortest"),
         ({"sequence": "spin-echo", "TE_ms": 4.0}, "TE_ms is 4.0; the shortest"),
@@ -333,6 +344,9 @@ MPRAGE = {"sequence": "mprage", "encoding": "3d", "TE_ms": 8.0, "echo_train": 64
         ({"sequence": "gre-epi", "TE_ms": 10.0, "bandwidth_Hz": 2e5}, "TE_ms is 10.0; the shortest"),
         ({"sequence": "spiral-gre", "TE_ms": 1.0, "interleaves": 8}, "begins at the centre of k-space"),
         ({"sequence": "bssfp", "TE_ms": 8.0, "TR_ms": 20.0, "fat_saturation": True}, "breaks the steady state"),
+        ({"slices": 1000}, "1000 slices reach from z = -2500 to 2500 mm; magnets image within 250 mm"),
+        ({"TR_ms": 5.0, "TE_ms": 4.0}, "one excitation with its readouts takes .* ms: pulses, .* Set TR_ms to"),
+        ({"sampling": "variable-density", "acceleration": 8, "calibration_lines": 24}, "calibration_lines takes 24 of"),
         (MPRAGE | {"TI_ms": 100.0, "TR_ms": 2000.0}, "TI_ms is 100.0"),
         (MPRAGE | {"TI_ms": 500.0, "TR_ms": 700.0}, "TR_ms is 700.0"),
     ],
@@ -370,7 +384,7 @@ PULSE = Pulse(np.ones(100, complex), 1e-6, 100e-6, 50e-6, "excitation")
         (one_block(wave=trapezoid(3e-4, 2e-3), scale=1.0), "ends after 2600.0 us, the block after 2000.0 us"),
         (one_block(wave=trapezoid(3.3e-5, 1e-3), scale=1.0), "corners off the raster"),
         (one_block(duration_s=2.003e-3), "must be a multiple of 10 us"),
-        (one_block(pulse=PULSE, pulse_Hz=2000.0), "needs 46.97 uT; the transmitter has 24.00"),
+        (one_block(pulse=PULSE, pulse_Hz=2000.0), "needs 46.97 uT; hardware.max_B1_uT is 24.00"),
         (one_block(pulse=Pulse(np.ones(9, complex), 1e-6, 5e-5, 5e-6, "excitation")), "starts 50 us after the block"),
         (one_block(pulse=Pulse(np.ones(9, complex), 1e-6, 1.005e-4, 5e-6, "excitation")), "RF raster"),
         (one_block(pulse=PULSE, readout=Readout(100, 1e-5, 2.1e-4)), "overlaps the pulse of block 0"),

@@ -59,6 +59,7 @@ def build(protocol: MRProtocol, scanner: MRScanner) -> Sequence:
         ScannerError: the scanner cannot keep the protocol, or the protocol's matrix is too small for the file.
         FormatError: the Pulseq file cannot be read.
     """
+    limits.check_extent(protocol)
     sequence = CATALOGUE[protocol.sequence](protocol, scanner.hardware, scanner.field_T)
     limits.check(sequence, scanner.hardware)
     if protocol.sequence == "pulseq":

@@ -75,7 +75,11 @@ def slices_that_fit(protocol: MRProtocol, system: System, busy_s: float, what: s
     """
     fit = round(protocol.TR_ms / 1000 / system.raster_s) // round(busy_s / system.raster_s)
     if fit < 1:
-        raise ScannerError(f"TR_ms is {protocol.TR_ms}; {what} takes {ms(busy_s)}. Raise TR_ms to that at least")
+        raise ScannerError(
+            f"TR_ms is {protocol.TR_ms}; {what} takes {ms(busy_s)}: pulses, what comes before the echo at TE_ms, the "
+            f"rest of the readout and the spoiler. Set TR_ms to {ms(busy_s).removesuffix(' ms')} or more; a shorter "
+            "TE_ms, pulse_ms or echo_train, or a higher bandwidth_Hz, lowers it"
+        )
     return fit
 
 

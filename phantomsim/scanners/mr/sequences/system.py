@@ -61,7 +61,12 @@ class System:
         """Raises ScannerError where a gradient is too strong."""
         if abs(gradient_Hz_per_mm) > self.gradient_Hz_per_mm * (1 + 1e-9):
             asked, allowed = (g / GAMMA_BAR_Hz_per_uT for g in (abs(gradient_Hz_per_mm), self.gradient_Hz_per_mm))
-            raise ScannerError(f"{what} needs a gradient of {asked:.1f} mT/m; the scanner has {allowed:.1f}. {remedy}")
+            raise ScannerError(
+                f"{what} needs a gradient of {asked:.1f} mT/m; hardware.max_gradient_mT_per_m is {allowed:.1f}. "
+                f"{remedy}",
+                "hardware",
+                "max_gradient_mT_per_m",
+            )
 
 
 def ms(time_s: float) -> str:

@@ -63,8 +63,10 @@ def _keys(p: MRProtocol) -> list[str]:
 
 def _extent(p: MRProtocol) -> list[str]:
     found = []
-    if min(p.fov_mm) <= 0 or min(p.matrix) < 2 or any(n % 2 for n in p.matrix):
-        found.append(f"fov_mm {p.fov_mm} must be positive and matrix {p.matrix} even, both along (y, x)")
+    if min(p.fov_mm) <= 0:
+        found.append(f"fov_mm is {list(p.fov_mm)}; both lengths, along (y, x), must be above 0")
+    if min(p.matrix) < 2 or any(n % 2 for n in p.matrix):
+        found.append(f"matrix is {list(p.matrix)}; both numbers, along (y, x), must be even and at least 2")
     if p.encoding == "3d" and p.gap_mm:
         found.append(f"gap_mm is {p.gap_mm}; the partitions of a 3d slab have no gap")
     if p.encoding == "3d" and p.sequence in ("gre-epi", "se-epi", "radial-gre", "spiral-gre", "pulseq"):
@@ -99,4 +101,6 @@ def _times(p: MRProtocol) -> list[str]:
         return []
     least = p.TE_ms + (p.TI_ms or 0.0) if p.sequence != "mprage" else p.TI_ms or 0.0
     what = "TI_ms + TE_ms" if p.TI_ms else "TE_ms"
-    return [f"TR_ms is {p.TR_ms}; must be longer than {what} = {least}"] if p.TR_ms <= least else []
+    if p.TR_ms > least:
+        return []
+    return [f"TR_ms is {p.TR_ms}; must be longer than {what} = {least}, the time to the echo, and what follows it"]
