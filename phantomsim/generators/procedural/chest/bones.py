@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -164,8 +167,12 @@ def _girdle(canvas: Canvas, f: Frame, t: Numbers) -> None:
 
     for bone, field, shell in (("clavicle", clavicle, 1.5), ("humerus", humerus, 2.0)):
         canvas.put(pair(bone, "cortical"), field, z_mm=high)
-        canvas.put(pair(bone, "cancellous"), lambda field=field, shell=shell: field() + shell, z_mm=high)
+        canvas.put(pair(bone, "cancellous"), partial(_deeper, field, shell), z_mm=high)
     _scapula(canvas, f, t, q, y)
+
+
+def _deeper(field: Callable[[], jax.Array], shell_mm: float) -> jax.Array:
+    return field() + shell_mm
 
 
 def _scapula(canvas: Canvas, f: Frame, t: Numbers, q: Point, y: jax.Array) -> None:

@@ -1,8 +1,8 @@
 """The chest's frame: how wide, deep and long the rib cage is, where its vertebrae lie, and where the diaphragm domes.
 
 x to the patient's right, y to the front, z up [mm]; z is 0 at the middle of T7, x in the median plane, y at the middle
-of the rib cage at that height. Lengths below are those of a person of 1.70 m with lungs of 5 L at full inspiration; they
-are read from cross-sectional anatomy (Standring, Gray's Anatomy, 41st ed., chapters 53-57) and unverified beyond that.
+of the rib cage at that height. Lengths below are those of a person of 1.70 m with lungs of 5 L at full inspiration, as
+read from cross-sectional anatomy (Standring, Gray's Anatomy, 41st ed., chapters 53-57), and unverified beyond that.
 The cage follows the lungs' volume: what breadth and depth do not explain, the height of the diaphragm does.
 """
 

@@ -40,9 +40,10 @@ class Pose(NamedTuple):
     h: jax.Array
     axes: jax.Array
 
-    def at(self, x: float, y: float, z: float) -> jax.Array:
+    def at(self, x: float, y: float, z: float) -> tuple[jax.Array, jax.Array, jax.Array]:
         """A place of the heart of scale 1, from its centre."""
-        return self.centre + self.h * jnp.array([x, y, z])
+        c, h = self.centre, self.h
+        return c[0] + h * x, c[1] + h * y, c[2] + h * z
 
 
 def pose(n: Numbers, f: Frame) -> Pose:
@@ -59,9 +60,9 @@ def pose(n: Numbers, f: Frame) -> Pose:
     return Pose(centre, h, jnp.stack([apex, ahead, jnp.cross(apex, ahead)]))
 
 
-def _turned(p: Point, where: Pose, centre: jax.Array) -> Point:
+def _turned(p: Point, where: Pose, centre: Point) -> Point:
     """The point along the heart's axes, in millimetres of the heart of scale 1."""
-    q = moved(p, tuple(centre))
+    q = moved(p, centre)
     a = where.axes
     return tuple((q[0] * a[i, 0] + q[1] * a[i, 1] + q[2] * a[i, 2]) / where.h for i in range(3))  # type: ignore[return-value]
 
@@ -78,7 +79,7 @@ def right_ventricle(p: Point, where: Pose) -> jax.Array:
     """Field [mm], wrapped about the left ventricle, with the way out to the pulmonary trunk."""
     along, u, v = _turned(p, where, where.at(-24.0, 2.0, -11.0))
     body = jnp.maximum(ellipsoid((along, u - 25.0, v - 4.0), (-6.0, 0.0, 0.0), (52.0, 30.0, 44.0)), -40.0 - along)
-    q = moved(p, tuple(where.at(-13.0, 25.0, 14.0)))
+    q = moved(p, where.at(-13.0, 25.0, 14.0))
     way_out = ellipsoid(tuple(a / where.h for a in q), (0.0, 0.0, 0.0), (17.0, 16.0, 22.0))  # type: ignore[arg-type]
     return where.h * smooth_union(body, way_out, 14.0)
 

@@ -1,7 +1,8 @@
 """Great vessels, gullet, windpipe and main bronchi.
 
 Points are (x, away from the front of the spine, z) of the frame of scale 1 [mm] unless they say otherwise; the heart's
-are its own. Courses read from cross-sectional anatomy (Standring, Gray's Anatomy, 41st ed., chapters 56-57), unverified.
+are its own. Courses are read from cross-sectional anatomy (Standring, Gray's Anatomy, 41st ed., chapters 56-57) and
+unverified beyond that.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ CARINA_MM = 58.0
 RIGHT_SHARE = 0.45  # of the subcarinal angle: 34.9 of 77.4 degrees (Mi 2015, doi:10.1371/journal.pone.0123177)
 RIGHT_MM, LEFT_MM = 13.6, 48.3  # lengths of the main bronchi, the same source
 Place = tuple[Number, Number, Number]
+Tube = tuple[Place, Place, Number, Number]
 
 
 def place(f: Frame, x: Number, ahead: Number, z: Number) -> Place:
@@ -37,9 +39,7 @@ def place(f: Frame, x: Number, ahead: Number, z: Number) -> Place:
     return x * f.k, spine_front_mm(f, z * f.s) + ahead * f.k, z * f.s
 
 
-def path(
-    f: Frame, points: list[tuple[float, float, float]], radii: list[Number]
-) -> list[tuple[Place, Place, Number, Number]]:
+def path(f: Frame, points: list[tuple[float, float, float]], radii: list[Number]) -> list[Tube]:
     at = [place(f, *point) for point in points]
     return [(a, b, r, s) for a, b, r, s in zip(at, at[1:], radii, radii[1:])]
 
@@ -69,20 +69,20 @@ def hila(f: Frame, where: Pose) -> dict[str, Place]:
     arteries |= {"left-upper": (-46, 34, 46), "left-lower": (-50, 17, 26)}
     out = {f"artery-{lobe}": place(f, *point) for lobe, point in arteries.items()}
     upper, lower = (42.0, -18.0, 42.0), (46.0, -38.0, 10.0)
-    out |= {"vein-right-upper": tuple(where.at(*upper)), "vein-right-lower": tuple(where.at(*lower))}
+    out |= {"vein-right-upper": where.at(*upper), "vein-right-lower": where.at(*lower)}
     out |= {
-        "vein-left-upper": tuple(where.at(-42.0, -18.0, 40.0)),
-        "vein-left-lower": tuple(where.at(-44.0, -38.0, 8.0)),
+        "vein-left-upper": where.at(-42.0, -18.0, 40.0),
+        "vein-left-lower": where.at(-44.0, -38.0, 8.0),
     }
     out["vein-right-middle"] = out["vein-right-upper"]
     return out
 
 
-def _aorta(n: Numbers, f: Frame, where: Pose) -> list[tuple[Place, Place, Number, Number]]:
+def _aorta(n: Numbers, f: Frame, where: Pose) -> list[Tube]:
     """Aorta with the roots of its three branches."""
     up, down = n["ascending_aorta_mm"] / 2, n["descending_aorta_mm"] / 2
     arch = 0.5 * (up + down)
-    rows = [(tuple(where.at(9.0, 5.0, 22.0)), place(f, 14.0, 70.0, 30.0), 0.98 * up, up)]
+    rows: list[Tube] = [(where.at(9.0, 5.0, 22.0), place(f, 14.0, 70.0, 30.0), 0.98 * up, up)]
     rows += path(f, [(14, 70, 30), (17, 58, 55), (9, 44, 79), (-8, 26, 84)], [up, up, 0.95 * arch, 0.92 * arch])
     rows += path(f, [(-8, 26, 84), (-22, 8, 70), (-26, 1, 45), (-25, 1, 0)], [0.92 * arch, 0.95 * arch, down, down])
     rows += path(f, [(-25, 1, 0), (-19, 5, -60), (-9, 10, -110), (-4, 12, -190)], [down, down, 0.96 * down, 0.9 * down])
@@ -93,12 +93,12 @@ def _aorta(n: Numbers, f: Frame, where: Pose) -> list[tuple[Place, Place, Number
     return rows
 
 
-def _pulmonary(n: Numbers, f: Frame, where: Pose) -> list[tuple[Place, Place, Number, Number]]:
+def _pulmonary(n: Numbers, f: Frame, where: Pose) -> list[Tube]:
     """Pulmonary trunk and arteries as far as the lobes."""
     r, gates = n["pulmonary_trunk_mm"] / 2, hila(f, where)
     fork, low = place(f, -15.0, 58.0, 38.0), place(f, -22.0, 80.0, 16.0)
     right, left = place(f, 30.0, 40.0, 34.0), place(f, -36.0, 38.0, 48.0)
-    rows = [(tuple(where.at(-13.0, 25.0, 24.0)), low, r, r), (low, fork, r, 0.95 * r)]
+    rows: list[Tube] = [(where.at(-13.0, 25.0, 24.0), low, r, r), (low, fork, r, 0.95 * r)]
     rows += [
         (fork, place(f, 4.0, 40.0, 36.0), 0.8 * r, 0.78 * r),
         (place(f, 4.0, 40.0, 36.0), right, 0.78 * r, 0.74 * r),
@@ -112,25 +112,25 @@ def _pulmonary(n: Numbers, f: Frame, where: Pose) -> list[tuple[Place, Place, Nu
     return [*rows, (right, middle, 0.6 * r, 0.3 * r), (right, lower, 0.68 * r, 0.52 * r)]
 
 
-def _veins(n: Numbers, f: Frame, where: Pose) -> list[tuple[Place, Place, Number, Number]]:
+def _veins(n: Numbers, f: Frame, where: Pose) -> list[Tube]:
     """Venae cavae, the veins behind the manubrium, azygos."""
     r = n["vena_cava_mm"] / 2
     rows = path(f, [(28, 62, 96), (31, 60, 55)], [0.92 * r, r])
-    rows.append((place(f, 31.0, 60.0, 55.0), tuple(where.at(38.0, 0.0, 24.0)), r, r))
+    rows.append((place(f, 31.0, 60.0, 55.0), where.at(38.0, 0.0, 24.0), r, r))
     rows += path(
         f, [(28, 62, 96), (0, 66, 99), (-30, 52, 112), (-60, 40, 128), (-110, 30, 136)], [7.0, 6.5, 6.5, 6.0, 5.0]
     )
     rows += path(f, [(28, 62, 96), (38, 48, 116), (62, 38, 128), (110, 30, 136)], [7.0, 7.0, 6.0, 5.0])
     rows += path(f, [(9, 3, -190), (10, 2, 50), (20, 14, 68), (30, 48, 64)], [3.0, 4.0, 4.2, 4.5])
-    rows.append((tuple(where.at(36.0, -6.0, -28.0)), place(f, 26.0, 36.0, -88.0), 1.25 * r, 1.2 * r))
+    rows.append((where.at(36.0, -6.0, -28.0), place(f, 26.0, 36.0, -88.0), 1.25 * r, 1.2 * r))
     return rows + path(f, [(26, 36, -88), (24, 26, -190)], [1.2 * r, 1.2 * r])
 
 
-def _pulmonary_veins(f: Frame, where: Pose) -> list[tuple[Place, Place, Number, Number]]:
+def _pulmonary_veins(f: Frame, where: Pose) -> list[Tube]:
     h, gates = where.h, hila(f, where)
     starts = {"right-upper": (30.0, -24.0, 24.0), "right-lower": (32.0, -32.0, 12.0)}
     starts |= {"left-upper": (-20.0, -24.0, 26.0), "left-lower": (-20.0, -34.0, 12.0)}
-    return [(tuple(where.at(*start)), gates[f"vein-{lobe}"], 7.5 * h, 6.0 * h) for lobe, start in starts.items()]
+    return [(where.at(*start), gates[f"vein-{lobe}"], 7.5 * h, 6.0 * h) for lobe, start in starts.items()]
 
 
 def draw(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> Numbers:
@@ -149,7 +149,7 @@ def draw(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> Numbers:
     canvas.put("oesophagus", gullet, on=soft)
     forks, r = bronchi(n, f), n["trachea_mm"] / 2
     top, carina = place(f, 1.0, 25.0, 200.0), forks["carina"]
-    rows = [
+    rows: list[Tube] = [
         (top, carina, r, r),
         (carina, forks["right"], 0.8 * r, 0.78 * r),
         (carina, forks["left"], 0.75 * r, 0.66 * r),

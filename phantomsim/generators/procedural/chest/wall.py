@@ -15,7 +15,7 @@ from phantomsim.generators.procedural.chest.frame import (
     half_width_mm,
     middle_mm,
 )
-from phantomsim.generators.procedural.shapes import Point, ellipsoid, smooth_union, tubes
+from phantomsim.generators.procedural.shapes import Number, Point, ellipsoid, smooth_union, tubes
 
 ORGANS = {
     "skin": "skin",
@@ -47,8 +47,8 @@ def bump(v: jax.Array, middle: float, width: float) -> jax.Array:
 
 
 def pectoral_mm(n: Numbers) -> jax.Array:
-    """Thickness of the pectoral muscles at the second intercostal space (unverified)."""
-    return 11.0 + 7.0 * n["male"]
+    """Thickness of the pectoral muscles at the second intercostal space; they share in a thick wall (unverified)."""
+    return jnp.clip(11.0 + 7.0 * n["male"] + 0.25 * (n["chest_wall_mm"] - 40.8), 6.0, 28.0)
 
 
 def draw(canvas: Canvas, n: Numbers, f: Frame) -> Numbers:
@@ -98,7 +98,7 @@ def _limbs(f: Frame, p: Point, strong: jax.Array) -> jax.Array:
     q = (jnp.abs(p[0]), p[1], p[2])
     y = back_mm(f, 150.0 * s)
     thick = 0.86 + 0.14 * strong
-    rows = [
+    rows: list[tuple[tuple[Number, Number, Number], tuple[Number, Number, Number], Number, Number]] = [
         ((0.0, y + 24.0 * k, 96.0 * s), (0.0, y + 36.0 * k, 300.0 * s), 62.0 * thick, 57.0 * thick),
         ((22.0, y + 30.0 * k, 138.0 * s), (140.0 * k, y + 28.0 * k, 138.0 * s), 36.0 * thick, 40.0 * thick),
         ((140.0 * k, y + 28.0 * k, 138.0 * s), (178.0 * k, y + 26.0 * k, 330.0 * s), 43.0 * thick, 40.0 * thick),
