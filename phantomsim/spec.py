@@ -46,10 +46,11 @@ class Catalogued(Marker):
 
     `Annotated[Generator, Catalogued("generators")]` accepts `"abdomen-procedural"`, `"./my.toml"` (from the
     folder of the file that says it), a whole inline table, or a table with `base = "abdomen-procedural"` and
-    the keys that differ.
+    the keys that differ. Strings of `words` stand for themselves.
     """
 
     folder: str
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

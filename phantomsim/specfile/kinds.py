@@ -12,6 +12,8 @@ KINDS = {
     "from-hu": "phantomsim.generators.spec:FromHU",
     "from-meshes": "phantomsim.generators.meshes_spec:FromMeshes",
     "procedural": "phantomsim.generators.spec:Procedural",
+    "deformable": "phantomsim.generators.deformable.spec:Deformable",
+    "lesion": "phantomsim.generators.lesions.kind_spec:LesionKind",
     "ct": "phantomsim.scanners.ct.spec:CTScanner",
     "mr": "phantomsim.scanners.mr.spec:MRScanner",
 }
@@ -28,6 +30,7 @@ NOUNS = {
     "mr-scanner": (KINDS["mr"],),
     "labels": tuple(PARTS.values()),
     "lesions": ("phantomsim.generators.lesions.spec:Lesions",),
+    "lesion-kind": (KINDS["lesion"],),
     "algorithm": ("phantomsim.algorithms.spec:Algorithm",),
     "reader": ("phantomsim.trials.readers.spec:Reader",),
 }

@@ -62,7 +62,7 @@ class Resolver:
     def _refer(self, node: Node, type_: types.Type, siblings: Node | None) -> Node:
         marker = type_.marker(Marker)
         if isinstance(marker, Catalogued):
-            return expand(node, marker.folder)
+            return node if node.value in marker.words else expand(node, marker.folder)
         if isinstance(marker, Within):
             return _within(node, marker, siblings)
         if isinstance(marker, Shorthand):

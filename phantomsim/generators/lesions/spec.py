@@ -1,4 +1,4 @@
-"""What a person writes about lesions."""
+"""What a trial says about lesions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from phantomsim.spec import Spec
+from phantomsim.generators.lesions.distribution import Distribution
+from phantomsim.generators.lesions.kind_spec import LesionKind, Place
+from phantomsim.generators.lesions.shape_spec import StarForm
+from phantomsim.spec import Catalogued, Spec
+
+FOLDER = "generators/lesions"
+#: Keys that take the place of a catalogue kind's own where they are given.
+OWN = ("margin_mm", "inside_host", "forbidden")
 
 
 class VolumeRange(Spec):
@@ -23,51 +30,97 @@ class VolumeRange(Spec):
 
 
 class Lesions(Spec):
-    """Star-shaped lesions and where they may lie.
+    """Lesions and where they may lie.
 
     Attributes:
-        kind: "star": a random radial field about a centre.
+        kind: "star", a random radial field about a centre, of which the other keys say the rest; or a kind of the
+            catalogue (`phantomsim catalogue lesions`), a path or a table, of which they change what they name.
         tissue: what the lesion is made of.
-        host: tissue (or tissues) in which the centre lies.
+        host: tissue or organ (or several; patterns such as "lung-*" are allowed) in which the centre lies.
         volume_mL: volume of each, or bounds between which it is drawn log-uniformly.
         margin_mm: the centre is at least this far inside the host [mm].
         inside_host: least share of the lesion's volume that lies in the host; the rest may displace other tissue.
         forbidden: tissues that the lesion never touches, not by a partial voxel; air always is one of them.
-        irregularity: standard deviation of the log radius [1]; 0 is a ball, 0.15 lobed, 0.3 jagged.
+        irregularity: standard deviation of the log radius of a star [1]; 0 is a ball, 0.15 lobed, 0.3 jagged.
         smoothness: decay of the radial field's power with degree l, as l^-smoothness; 3 is smooth, 1 rough.
-        count: lesions per patient; they never overlap.
+        count: lesions per patient; they never overlap. Absent: 1, or as the kind says.
+        phase: contrast phase of a kind that has some; "native" is without contrast agent.
+        days: age of the lesions at this date; they double every so many days as the kind says.
+        until_days: last date of the study; places are such that the lesions fit until then. Absent: `days`.
+        mass_effect: whether a kind that pushes its surroundings aside does so.
         max_tries: placements tried for each before giving up; the refused ones are counted.
         on_failure: "error" raises PlacementError; "skip" leaves that lesion out.
     """
 
-    kind: Literal["star"] = "star"
-    tissue: str
-    host: str | tuple[str, ...]
-    volume_mL: PositiveFloat | VolumeRange
-    margin_mm: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
-    inside_host: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    forbidden: tuple[str, ...] = ()
+    kind: Literal["star"] | Annotated[LesionKind, Catalogued(FOLDER, words=("star",))] = "star"
+    tissue: str | None = None
+    host: str | tuple[str, ...] | None = None
+    volume_mL: PositiveFloat | VolumeRange | None = None
+    margin_mm: Annotated[float, Field(ge=0.0, le=100.0)] | None = None
+    inside_host: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    forbidden: tuple[str, ...] | None = None
     irregularity: Annotated[float, Field(ge=0.0, le=0.5)] = 0.15
     smoothness: Annotated[float, Field(ge=0.0, le=8.0)] = 3.0
-    count: Annotated[int, Field(ge=1, le=64)] = 1
+    count: Annotated[int, Field(ge=1, le=256)] | None = None
+    phase: str = "native"
+    days: Annotated[float, Field(ge=0.0, le=36525.0)] = 0.0
+    until_days: Annotated[float, Field(ge=0.0, le=36525.0)] | None = None
+    mass_effect: bool = True
     max_tries: Annotated[int, Field(ge=1, le=100_000)] = 200
     on_failure: Literal["error", "skip"] = "error"
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """The host tissues."""
-        return (self.host,) if isinstance(self.host, str) else self.host
+        """The host tissues or organs."""
+        return self.resolved().host
 
     @property
-    def bounds_mL(self) -> tuple[float, float]:
-        """Smallest and largest volume [mL]."""
+    def name(self) -> str:
+        """Of the kind."""
+        return "star" if isinstance(self.kind, str) else self.kind.name
+
+    @property
+    def bounds_mL(self) -> tuple[float, float] | None:
+        """Smallest and largest volume where the trial says them [mL]."""
         v = self.volume_mL
+        if v is None:
+            return None
         return (v.min, v.max) if isinstance(v, VolumeRange) else (v, v)
+
+    def resolved(self) -> LesionKind:
+        """The kind with what this changes."""
+        changes: dict[str, object] = {}
+        if self.tissue is not None:
+            changes["tissue"] = self.tissue
+        if self.host is not None:
+            changes["host"] = (self.host,) if isinstance(self.host, str) else self.host
+        if self.bounds_mL is not None:
+            low, high = self.bounds_mL
+            changes["volume_mL"] = Distribution(law="log-uniform", min=low, max=high)
+        if self.count is not None:
+            changes["count"] = Distribution(law="fixed", value=float(self.count))
+        if not self.mass_effect:
+            changes["mass_effect"] = None
+        place = {key: getattr(self, key) for key in OWN if getattr(self, key) is not None}
+        if isinstance(self.kind, str):
+            form = StarForm(irregularity=self.irregularity, smoothness=self.smoothness)
+            return LesionKind(name="star", shape=form, place=Place(**place), **changes)  # type: ignore[arg-type]
+        return self.kind.model_copy(update=changes | {"place": self.kind.place.model_copy(update=place)})
 
     @model_validator(mode="after")
     def _possible(self) -> Lesions:
-        if both := sorted(set(self.hosts) & set(self.forbidden)):
-            raise ValueError(f"{', '.join(both)} is both host and forbidden")
-        if not self.hosts:
+        missing = [key for key in ("tissue", "host", "volume_mL") if getattr(self, key) is None]
+        if isinstance(self.kind, str) and missing:
+            raise ValueError(f'kind "star" needs {", ".join(missing)}; or name a kind of the catalogue')
+        if self.host == ():
             raise ValueError("host is empty; name at least one tissue")
+        found = self.resolved()
+        if both := sorted(set(found.host) & set(found.place.forbidden)):
+            raise ValueError(f"{', '.join(both)} is both host and forbidden")
+        if self.phase != "native" and self.phase not in found.phases:
+            raise ValueError(f'phase "{self.phase}" is none of {", ".join(("native", *found.phases))} of {found.name}')
+        if self.until_days is not None and self.until_days < self.days:
+            raise ValueError(f"until_days {self.until_days:g} is before days {self.days:g}")
+        if max(self.days, self.until_days or 0) > 0 and found.doubling_days is None:
+            raise ValueError(f"{found.name} has no doubling_days, so days must be 0")
         return self

@@ -8,6 +8,7 @@ The field is drawn once per key; voxels only sample it: the same key is the same
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import jax
@@ -32,6 +33,27 @@ class Star:
 
     radius: np.ndarray
     reach: float
+
+    def size(self, offset_mm: np.ndarray, radius_mm: float = 0.0) -> np.ndarray:
+        """Distance from the centre in units of the shape's radius in that direction: inside where it is below R [mm].
+
+        Args:
+            offset_mm: points (x, y, z) from the centre [mm], last axis 3.
+            radius_mm: not needed; other forms need it.
+        """
+        x, y, z = np.moveaxis(offset_mm, -1, 0)
+        distance = np.sqrt(x * x + y * y + z * z)
+        theta = np.arccos(np.clip(z / np.maximum(distance, 1e-9), -1, 1)) * (_N_THETA / np.pi)
+        phi = np.mod(np.arctan2(y, x), 2 * np.pi) * (_N_PHI / (2 * np.pi))
+        return distance / ndimage.map_coordinates(self.radius, [theta, phi], order=1, mode="nearest")
+
+    @property
+    def slope(self) -> float:
+        """Bound on how fast `size` changes per millimetre: 1 / smallest radius, and its tilt."""
+        log = np.log(self.radius)
+        around = np.abs(np.diff(log, axis=1)).max() * (log.shape[1] - 1) / (2 * np.pi)
+        along = np.abs(np.diff(log, axis=0)).max() * (log.shape[0] - 1) / np.pi
+        return math.hypot(1.0, max(along, min(around, 4 * along))) / float(self.radius.min())
 
 
 def star(key: jax.Array, irregularity: float, smoothness: float) -> Star:
@@ -90,16 +112,3 @@ def _gain(on_nodes: np.ndarray, on_map: np.ndarray, weights: np.ndarray, reach: 
         fits = np.exp(gain * on_map.max()) / _mean_radius(gain * on_nodes, weights) <= reach
         low, high = (gain, high) if fits else (low, gain)
     return low
-
-
-def relative_distance(shape: Star, offset_mm: np.ndarray) -> np.ndarray:
-    """Distance from the centre in units of the shape's radius in that direction: inside where it is below R [mm].
-
-    Args:
-        offset_mm: points (x, y, z) from the centre [mm], last axis 3.
-    """
-    x, y, z = np.moveaxis(offset_mm, -1, 0)
-    distance = np.sqrt(x * x + y * y + z * z)
-    theta = np.arccos(np.clip(z / np.maximum(distance, 1e-9), -1, 1)) * (_N_THETA / np.pi)
-    phi = np.mod(np.arctan2(y, x), 2 * np.pi) * (_N_PHI / (2 * np.pi))
-    return distance / ndimage.map_coordinates(shape.radius, [theta, phi], order=1, mode="nearest")

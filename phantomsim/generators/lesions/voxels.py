@@ -1,16 +1,34 @@
-"""From a star to fractions of voxels, with the requested volume."""
+"""From a form to fractions of voxels, with the requested volume.
+
+A form has `size(offset_mm, radius_mm)`: a number for every point such that the lesion of a radius is where it is below
+that radius; and `slope`, a bound on how fast it changes per millimetre, and `reach`, the largest distance from the
+centre in units of the radius.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from phantomsim.errors import PlacementError
-from phantomsim.generators.lesions.star import Star, relative_distance
 
 SAMPLES_PER_RADIUS = 12  # of the sub-grid; per voxel edge at least LEAST and at most MOST
 LEAST, MOST = 2, 12
+MAX_SAMPLES = 2**23  # of all voxels at the edge together; beyond, each gets fewer
+
+
+class Form(Protocol):
+    """A shape that can be drawn at any size."""
+
+    reach: float
+
+    @property
+    def slope(self) -> float: ...
+
+    def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
 
 
 def ball_radius_mm(volume_mL: float) -> float:
@@ -24,54 +42,102 @@ def box_shape(volume_mL: float, reach: float, spacing_mm: tuple[float, ...]) -> 
     return tuple(2 * (math.ceil(radius / d) + 1) + 1 for d in spacing_mm)  # type: ignore[return-value]
 
 
-def fractions(
-    shape: Star, volume_mL: float, centre: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]
-) -> np.ndarray:
-    """Volume fraction of each voxel of a box, float32 [z, y, x]; their sum x voxel volume is the requested volume.
+@dataclass(frozen=True)
+class Drawing:
+    """A form in a box, sampled once, of which several surfaces can be had.
+
+    Attributes:
+        coarse: size at the voxel centres [mm], float [z, y, x].
+        edge: voxels near the surface, which are sampled on a sub-grid, bool [z, y, x].
+        fuzzy: sizes at the samples of those [mm], float [N, samples].
+        width: over which a sample fades [mm of size].
+        radius: size of the surface that holds the requested volume in these voxels [mm].
+    """
+
+    coarse: np.ndarray
+    edge: np.ndarray
+    fuzzy: np.ndarray
+    width: float
+    radius: float
+
+    def fraction(self, radius_mm: float | None = None) -> np.ndarray:
+        """Volume fraction inside a surface, the lesion's own if none is given, float32 [z, y, x]."""
+        radius = self.radius if radius_mm is None else radius_mm
+        out = (self.coarse < radius).astype(np.float32)
+        out[self.edge] = _cover(self.fuzzy, radius, self.width).mean(axis=1)
+        return out
+
+    def holding(self, voxels: float) -> float:
+        """The size [mm] of the surface inside the lesion that holds so many voxels."""
+        low, high = 0.0, self.radius
+        flat = np.sort(self.coarse[~self.edge])
+        for _ in range(40):
+            middle = (low + high) / 2
+            held = np.searchsorted(flat, middle) + _cover(self.fuzzy, middle, self.width).mean(axis=1).sum()
+            low, high = (middle, high) if held < voxels else (low, middle)
+        return (low + high) / 2
+
+
+def draw(
+    shape: Form,
+    volume_mL: float,
+    centre: np.ndarray,
+    spacing_mm: tuple[float, ...],
+    box: tuple[int, int, int],
+    inwards: float = 0.1,
+    edge_mm: float = 0.0,
+) -> Drawing:
+    """Sample a form in a box and find the surface that holds a volume.
 
     Voxels near the surface are sampled on a sub-grid, each sample counting by how far it lies inside the surface in
     units of its own size. The size of the shape is then set so that the sum is exact; for fine voxels it moves by some
     thousandths only.
 
     Args:
-        shape: from `star`.
         centre: of the lesion, index (z, y, x) in the box.
         spacing_mm: of voxels z, y, x.
         box: from `box_shape`.
+        inwards: how deep below its surface the form is sampled finely, in radii; 1 where inner surfaces are wanted.
+        edge_mm: width over which the lesion fades.
     Raises:
-        PlacementError: the lesion does not fit the box.
+        PlacementError: the lesion does not fit the box, or is too small for the voxels.
     """
     radius = ball_radius_mm(volume_mL)
-    fine = [int(np.clip(math.ceil(SAMPLES_PER_RADIUS * d / radius), LEAST, MOST)) for d in spacing_mm]
     offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing_mm)]
-    coarse = relative_distance(shape, _points(*offsets))
-    reach = 1.2 * math.hypot(*spacing_mm) * 0.5 * float(coarse_slope(shape)) + 0.1 * radius
-    inner, edge = coarse < radius - reach, np.abs(coarse - radius) <= reach
+    points = _points(*offsets)
+    coarse = shape.size(points, radius)
+    reach = 1.2 * math.hypot(*spacing_mm) * 0.5 * shape.slope + 0.1 * radius + edge_mm
+    edge = (coarse >= radius - max(reach, inwards * radius)) & (coarse <= radius + reach)
+    fine = [int(np.clip(math.ceil(SAMPLES_PER_RADIUS * d / radius), LEAST, MOST)) for d in spacing_mm]
+    while math.prod(fine) * edge.sum() > MAX_SAMPLES and max(fine) > LEAST:
+        fine = [max(LEAST, n - 1) for n in fine]
     step = [((np.arange(n) + 0.5) / n - 0.5) * d for n, d in zip(fine, spacing_mm)]
     sub = _points(*step).reshape(-1, 3)
-    fuzzy = relative_distance(shape, _points(*offsets)[edge][:, None, :] + sub)
-    width = max(d / n for n, d in zip(fine, spacing_mm))
-    wanted = volume_mL * 1000.0 / math.prod(spacing_mm) - inner.sum()
+    fuzzy = shape.size(points[edge][:, None, :] + sub, radius)
+    width = max(max(d / n for n, d in zip(fine, spacing_mm)), edge_mm)
+    inner = float(((coarse < radius) & ~edge).sum())
+    wanted = volume_mL * 1000.0 / math.prod(spacing_mm) - inner
     size = _solve(fuzzy, wanted, width, radius, reach)
-    out = inner.astype(np.float32)
-    out[edge] = _cover(fuzzy, size, width).mean(axis=1)
-    return out
+    return Drawing(coarse, edge, fuzzy, width, size)
+
+
+def fractions(
+    shape: Form, volume_mL: float, centre: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]
+) -> np.ndarray:
+    """Volume fraction of each voxel of a box, float32 [z, y, x]; their sum x voxel volume is the requested volume.
+
+    Args, Raises: as `draw`.
+    """
+    return draw(shape, volume_mL, centre, spacing_mm, box).fraction()
 
 
 def core(
-    shape: Star, volume_mL: float, centre: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]
+    shape: Form, volume_mL: float, centre: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]
 ) -> np.ndarray:
     """Voxels that the lesion surely touches, 1 or 0, float32 [z, y, x]: a fast look before `fractions`."""
     offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing_mm)]
-    return (relative_distance(shape, _points(*offsets)) < 0.95 * ball_radius_mm(volume_mL)).astype(np.float32)
-
-
-def coarse_slope(shape: Star) -> float:
-    """Bound on how fast the relative distance changes per millimetre: 1 / smallest radius, and its tilt."""
-    log = np.log(shape.radius)
-    around = np.abs(np.diff(log, axis=1)).max() * (log.shape[1] - 1) / (2 * np.pi)
-    along = np.abs(np.diff(log, axis=0)).max() * (log.shape[0] - 1) / np.pi
-    return math.hypot(1.0, max(along, min(around, 4 * along))) / float(shape.radius.min())
+    radius = ball_radius_mm(volume_mL)
+    return (shape.size(_points(*offsets), radius) < 0.95 * radius).astype(np.float32)
 
 
 def _points(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -1,0 +1,110 @@
+"""A drawn lesion: its surfaces, what it is made of inside, and what swells around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from phantomsim.generators.lesions import regions
+from phantomsim.generators.lesions.kind_spec import Layer, LesionKind, Mottle, Oedema
+from phantomsim.generators.lesions.room import overlay_of
+from phantomsim.phantom import Overlay, Phantom
+
+WAVES = 48  # of a mottle
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """A lesion in its box, and the nested surfaces of its form.
+
+    Attributes:
+        whole: volume fraction, float32 [z, y, x].
+        start: of the box, index (z, y, x).
+        inside: fraction inside the surface of a size [mm]; None where the form has no inner surfaces.
+        size: of its own surface [mm].
+        holding: the size of the surface that holds so many voxels.
+        around: size at the voxel centres of a wider box [mm], and its start, by how much wider it is [mm].
+    """
+
+    whole: np.ndarray
+    start: np.ndarray
+    inside: Callable[[float], np.ndarray] | None = None
+    size: float = 0.0
+    holding: Callable[[float], float] | None = None
+    around: Callable[[float], tuple[np.ndarray, np.ndarray]] | None = None
+
+
+def inner_parts(
+    found: Surfaces, kind: LesionKind, numbers: np.ndarray, key: jax.Array, spacing_mm: tuple[float, ...], index: dict
+) -> tuple[Overlay, ...]:
+    """The layers and the mottle of a lesion; together they are never more than it.
+
+    Args:
+        numbers: uniform, one a layer.
+        index: of tissues by name.
+    """
+    left, parts = found.whole.copy(), []
+    for layer, u in zip(kind.layers, numbers):
+        part = np.minimum(_layer(found, layer, float(u)), left)
+        left = left - part
+        parts.append(overlay_of(part, found.start, index[layer.tissue]))
+    if kind.mottle is not None:
+        part = left * mottle(kind.mottle, key, found, spacing_mm)
+        parts.append(overlay_of(part.astype(np.float32), found.start, index[kind.mottle.tissue]))
+    return tuple(parts)
+
+
+def _layer(found: Surfaces, layer: Layer, u: float) -> np.ndarray:
+    if found.inside is None or found.holding is None:
+        raise ValueError("this form has no layers")
+    if layer.share is not None:
+        core = layer.share.quantile(u) * float(found.whole.sum(dtype=float))
+        return found.inside(found.holding(core))
+    assert layer.thickness_mm is not None
+    return found.whole - np.minimum(found.inside(max(found.size - layer.thickness_mm.quantile(u), 0.0)), found.whole)
+
+
+def mottle(spec: Mottle, key: jax.Array, found: Surfaces, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Local share of the second tissue: plane waves of random directions, so that it is the same on any grid."""
+    ways, lengths, phases = jax.random.split(key, 3)
+    direction = np.asarray(jax.random.normal(ways, (WAVES, 3)), np.float32)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    length = spec.coarsest_mm * 4.0 ** -np.asarray(jax.random.uniform(lengths, (WAVES,)), np.float32)
+    phase = np.asarray(jax.random.uniform(phases, (WAVES,)), np.float32) * (2 * np.pi)
+    weight = found.whole.sum(dtype=float)
+    centre = [
+        found.whole.sum(axis=tuple(b for b in range(3) if b != a), dtype=float) @ np.arange(n) / weight
+        for a, n in enumerate(found.whole.shape)
+    ]
+    at = np.argwhere(found.whole > 0)
+    points = ((at - centre) * np.asarray(spacing_mm))[:, ::-1].astype(np.float32)
+    wave = np.cos(points @ (direction / length[:, None] * np.float32(2 * np.pi)).T + phase)
+    value = wave.sum(axis=1) * np.sqrt(2 / WAVES)
+    out = np.zeros(found.whole.shape, np.float32)
+    out[tuple(at.T)] = spec.share * np.clip(1 + 0.6 * value, 0, 2)
+    return out
+
+
+def oedema(
+    spec: Oedema, found: Surfaces, u: float, phantom: Phantom, taken: np.ndarray | None, index: dict
+) -> tuple[Overlay, ...]:
+    """What swells around a lesion, less and less outwards; only in tissues that swell, and clear of other lesions."""
+    thick = spec.thickness_mm.quantile(u)
+    if found.around is None or thick <= 0 or not regions.known(phantom, spec.host):
+        return ()
+    size, start = found.around(thick)
+    where = tuple(slice(int(s), int(s) + n) for s, n in zip(start, size.shape))
+    share = spec.share * np.clip((found.size + thick - size) / thick, 0, 1)
+    share = np.where(regions.tissue_table(phantom, spec.host)[np.asarray(phantom.label)[where]], share, 0.0)
+    if taken is not None:
+        share[taken[where]] = 0
+    own = np.zeros(size.shape, np.float32)
+    shift = [int(a - b) for a, b in zip(found.start, start)]
+    low = [max(0, s) for s in shift]
+    high = [min(n, s + m) for n, s, m in zip(size.shape, shift, found.whole.shape)]
+    mine = tuple(slice(a, b) for a, b in zip(low, high))
+    own[mine] = found.whole[tuple(slice(a - s, b - s) for a, b, s in zip(low, high, shift))]
+    return (overlay_of((share * (1 - own)).astype(np.float32), start, index[spec.tissue]),)

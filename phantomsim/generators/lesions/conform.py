@@ -1,0 +1,176 @@
+"""Lesions that take their form from the anatomy: against the inner table, in fluid spaces, in the ventricles.
+
+Each is a region of voxels and a number for each of them, such that the lesion of a size is where the number is below
+that size; the size is the one at which the requested volume lies in the region.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from phantomsim.errors import TissueError
+from phantomsim.generators.lesions.regions import bounds, depth_mm, inside, mask, ventricles
+from phantomsim.generators.lesions.star import Star
+from phantomsim.phantom import Phantom
+
+
+@dataclass
+class Space:
+    """The anatomy that such lesions fit into, of one patient; parts are found when first asked for.
+
+    Attributes:
+        phantom: as it is when the lesion comes.
+    """
+
+    phantom: Phantom
+
+    def __post_init__(self) -> None:
+        self._kept: dict[str, tuple[np.ndarray, tuple[slice, ...]]] = {}
+
+    def depth(self) -> tuple[np.ndarray, tuple[slice, ...]]:
+        """Distance of the inside of the skull from its wall [mm], float32 of a box (negative outside), and the box."""
+        if "depth" not in self._kept:
+            brain, box = inside(self.phantom)
+            self._kept["depth"] = depth_mm(brain, self.phantom.grid), box
+            self._kept["brain"] = brain, box
+        return self._kept["depth"]
+
+    def brain(self) -> np.ndarray:
+        """The inside of the skull, bool in the box of `depth`."""
+        self.depth()
+        return self._kept["brain"][0]
+
+    def ventricles(self) -> tuple[np.ndarray, tuple[slice, ...]]:
+        """The ventricles, bool of a box, and the box."""
+        if "ventricles" not in self._kept:
+            found = ventricles(self.phantom)
+            box = bounds(found)
+            self._kept["ventricles"] = found[box], box
+        return self._kept["ventricles"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """Sizes [mm] in a box; infinite where the lesion never is.
+
+    Attributes:
+        value: float32 [z, y, x].
+        start: of the box.
+        width: over which a voxel fades [mm].
+    """
+
+    value: np.ndarray
+    start: tuple[int, int, int]
+    width: float
+
+    def fraction(self, size: float) -> np.ndarray:
+        """Volume fraction of the lesion of a size, float32 [z, y, x]."""
+        cover = np.clip((size - self.value) / self.width + 0.5, 0.0, 1.0)
+        return np.where(np.isfinite(self.value), cover, 0.0).astype(np.float32)
+
+    def holding(self, voxels: float) -> float | None:
+        """The size at which the lesion holds so many voxels; None where the region holds less."""
+        finite = np.sort(self.value[np.isfinite(self.value)])
+        if len(finite) < voxels:
+            return None
+        low, high = float(finite[0]) - self.width, float(finite[min(int(voxels), len(finite) - 1)]) + self.width
+        for _ in range(40):
+            middle = (low + high) / 2
+            some = finite[: np.searchsorted(finite, middle + self.width)]
+            held = np.clip((middle - some) / self.width + 0.5, 0.0, 1.0).sum()
+            low, high = (middle, high) if held < voxels else (low, middle)
+        return (low + high) / 2
+
+
+def lens(space: Space, at: np.ndarray, flatness: float) -> Field:
+    """Biconvex against the inner table: depth / h + (distance from the axis / a)^2 < 1, a / h being fixed.
+
+    Args:
+        at: index (z, y, x) of the point of the wall that is its middle.
+        flatness: diameter over thickness.
+    """
+    depth, box = space.depth()
+    beside = _beside(space, at, box)
+    half = flatness / 2
+    # depth / s + (beside / (half s))^2 = 1, solved for the thickness s.
+    size = (depth + np.sqrt(depth**2 + 4 * (beside / half) ** 2)) / 2
+    return _field(space, np.where(depth > 0, size, np.inf), box)
+
+
+def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> Field:
+    """Along the inner table of the side where it begins: depth / h + (distance / a)^rim < 1, h being fixed."""
+    depth, box = space.depth()
+    grid = space.phantom.grid
+    beside = _beside(space, at, box)
+    left = np.clip(1 - depth / thickness_mm, 1e-6, 1.0)
+    size = beside / left ** (1 / rim)
+    axis = int(np.argmax(np.abs(np.asarray(grid.direction)[0, ::-1])))  # the grid's axis along left and right
+    shape = depth.shape[axis]
+    middle, mine = shape / 2, at[axis] - box[axis].start
+    side = np.arange(shape) > middle if mine > middle else np.arange(shape) < middle
+    side = side.reshape([-1 if a == axis else 1 for a in range(3)])
+    return _field(space, np.where((depth > 0) & (depth < thickness_mm) & side, size, np.inf), box)
+
+
+def cistern(space: Space, at: np.ndarray, fill: tuple[str, ...], star: Star) -> Field:
+    """Fluid outside the ventricles, by distance from a point in the form of a star."""
+    phantom = space.phantom
+    depth, box = space.depth()
+    region = mask(phantom, fill)[box] & (depth > -max(phantom.grid.spacing_mm))
+    with contextlib.suppress(TissueError):  # a phantom without ventricles has nothing to leave out
+        found, where = space.ventricles()
+        whole = np.zeros(phantom.grid.shape, bool)
+        whole[where] = found
+        region &= ~whole[box]
+    index = np.argwhere(region)
+    value = np.full(region.shape, np.inf, np.float32)
+    offset = ((index + [b.start for b in box]) - at) * phantom.grid.spacing_mm
+    value[tuple(index.T)] = star.size(offset[:, ::-1])
+    return _field(space, value, box)
+
+
+def ventricle(space: Space, tilt: tuple[float, float]) -> Field:
+    """The ventricles from their posterior end: height above it, along a direction that is tilted a little.
+
+    Args:
+        tilt: sines of the angles towards z and x.
+    """
+    found, box = space.ventricles()
+    grid = space.phantom.grid
+    z, y, x = np.ix_(*((np.arange(b.start, b.stop)) * d for b, d in zip(box, grid.spacing_mm)))
+    direction = np.asarray(grid.direction)
+    points = [np.broadcast_to(a, found.shape) for a in (x, y, z)]
+    world = [sum(direction[i, k] * points[k] for k in range(3)) for i in range(3)]  # RAS+, but for the origin
+    height = world[1] + tilt[0] * world[2] + tilt[1] * world[0]
+    height = height - height[found].min()
+    return _field(space, np.where(found, height, np.inf), box)
+
+
+def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
+    """Distance of voxels from a point of the wall, but for what they lie deeper: distance along the wall [mm]."""
+    depth, _ = space.depth()
+    offset = [(np.arange(b.start, b.stop) - c) * d for b, c, d in zip(box, at, space.phantom.grid.spacing_mm)]
+    z, y, x = np.ix_(*offset)
+    return np.sqrt(np.maximum(z * z + y * y + x * x - depth**2, 0.0)).astype(np.float32)
+
+
+def _field(space: Space, value: np.ndarray, box: tuple[slice, ...]) -> Field:
+    start = tuple(b.start for b in box)
+    spacing = min(space.phantom.grid.spacing_mm)
+    return Field(value.astype(np.float32), start, spacing)  # type: ignore[arg-type]
+
+
+def trimmed(field: Field, fraction: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A box around what is not 0, its sides multiples of 16 where the grid has room, and where it starts."""
+    box = bounds(fraction > 0)
+    start = np.array([f + b.start for f, b in zip(field.start, box)])
+    size = np.array([b.stop - b.start for b in box])
+    wide = np.minimum(-(-size // 16) * 16, shape)
+    first = np.clip(start - (wide - size) // 2, 0, np.array(shape) - wide)
+    out = np.zeros(tuple(wide), np.float32)
+    where = tuple(slice(int(s - f), int(s - f + n)) for s, f, n in zip(start, first, size))
+    out[where] = fraction[box]
+    return out, first

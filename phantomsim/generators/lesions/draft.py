@@ -1,0 +1,212 @@
+"""One lesion between being drawn and being placed: its form, its size, and how it is laid at a place."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from phantomsim.generators.lesions.cluster import Cluster
+from phantomsim.generators.lesions.compose import Surfaces, inner_parts, oedema
+from phantomsim.generators.lesions.conform import Field, Space, trimmed
+from phantomsim.generators.lesions.displace import anatomy
+from phantomsim.generators.lesions.forms import CONFORMING, field, form
+from phantomsim.generators.lesions.kind_spec import LesionKind
+from phantomsim.generators.lesions.mass import midline_shift_mm, pushed
+from phantomsim.generators.lesions.room import Room, overlay_of, taken_by
+from phantomsim.generators.lesions.voxels import Form, box_shape, core, draw
+from phantomsim.grid import Grid
+from phantomsim.phantom import Lesion, Phantom, boxed
+
+#: Half-widths of boxes [voxels]; few shapes of box, so that little is compiled.
+LADDER = (4, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 180, 256)
+#: Which of a lesion's uniform numbers is for what.
+LAYERS, OEDEMA, FORM = slice(1, 5), 5, slice(8, 16)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a lesion was found to fit: the voxel of its centre, the rest within it, its surfaces."""
+
+    middle: np.ndarray
+    within: np.ndarray
+    surfaces: Surfaces
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A lesion without a place.
+
+    Attributes:
+        form: None where it takes its form from the anatomy.
+        shape, where: keys of its form and of the places to be tried.
+        numbers: uniform; of what else is drawn.
+        volume_mL: now; and `largest_mL` by the end of the study, at which places are tried.
+        bound_mL: where a trial bounds volumes: the box is that of the largest.
+    """
+
+    kind: LesionKind
+    phase: str
+    form: Form | Cluster | None
+    shape: jax.Array
+    where: jax.Array
+    numbers: np.ndarray
+    volume_mL: float = 0.0
+    largest_mL: float = 0.0
+    doubling_days: float | None = None
+    bound_mL: float | None = None
+
+    @classmethod
+    def of(cls, kind: LesionKind, phase: str, shape: jax.Array, where: jax.Array, numbers: np.ndarray) -> Draft:
+        own = numbers[FORM] if len(numbers) else np.full(8, 0.5)
+        made = None if isinstance(kind.shape, CONFORMING) else form(kind.shape, shape, own)
+        return cls(kind, phase, made, shape, where, numbers if len(numbers) else np.full(32, 0.5))
+
+    def places(self, tries: int) -> Iterable[np.ndarray]:
+        """Four uniform numbers for each place that may be tried."""
+        return np.asarray(jax.random.uniform(self.where, (tries, 4)), float)
+
+    def at(self, room: Room, middle: np.ndarray, within: np.ndarray) -> tuple[Place | None, str]:
+        """The lesion at a place, or the rule that refuses it."""
+        grid = room.phantom.grid
+        if self.form is not None:
+            box = self._box(grid.spacing_mm, self.largest_mL)
+            start = middle - np.asarray(box) // 2
+            if (start < 0).any() or (start + box > grid.shape).any():
+                return None, "edge of the grid"
+            centre = np.asarray(box) // 2 + within - 0.5
+            if not isinstance(self.form, Cluster):
+                surely = core(self.form, self.largest_mL, centre, grid.spacing_mm, box)
+                if why := room.refuses(surely, start, whole=False):
+                    return None, why  # most places fall here, at a tenth of the cost
+        found = self.surfaces(room.space, middle, within, self.largest_mL)
+        if found is None:
+            return None, "room for its volume"
+        why = room.refuses(found.whole, found.start)
+        if why:
+            return None, why
+        if self.largest_mL != self.volume_mL:
+            smaller = self.surfaces(room.space, middle, within, self.volume_mL)
+            assert smaller is not None  # less room is needed
+            found = smaller
+        return Place(middle, within, found), ""
+
+    def surfaces(self, space: Space, middle: np.ndarray, within: np.ndarray, volume_mL: float) -> Surfaces | None:
+        """The lesion of a volume at a place; None where there is no room for it."""
+        if self.form is None:
+            return fitted(self._field(space, middle), volume_mL, space.phantom.grid)
+        return self._free(space.phantom.grid, middle, within, volume_mL)
+
+    def _free(self, grid: Grid, middle: np.ndarray, within: np.ndarray, volume_mL: float) -> Surfaces:
+        assert self.form is not None
+        made, box = self.form, self._box(grid.spacing_mm, volume_mL)
+        start = middle - np.asarray(box) // 2
+        centre = np.asarray(box) // 2 + within - 0.5
+        if isinstance(made, Cluster):
+            return Surfaces(made.scaled(volume_mL).fraction(centre, grid.spacing_mm, box), start)
+        inwards = 1.0 if self.kind.layers else 0.1
+        drawing = draw(made, volume_mL, centre, grid.spacing_mm, box, inwards, self.kind.edge_mm)
+
+        def around(by_mm: float) -> tuple[np.ndarray, np.ndarray]:
+            pad = np.ceil(by_mm * 1.5 / np.asarray(grid.spacing_mm)).astype(int)
+            low, high = np.maximum(start - pad, 0), np.minimum(start + box + pad, grid.shape)
+            axes = [(np.arange(a, b) - s - c) * d for a, b, s, c, d in zip(low, high, start, centre, grid.spacing_mm)]
+            z, y, x = np.meshgrid(*axes, indexing="ij")
+            return made.size(np.stack([x, y, z], -1), drawing.radius), low
+
+        return Surfaces(drawing.fraction(), start, drawing.fraction, drawing.radius, drawing.holding, around)
+
+    def _field(self, space: Space, middle: np.ndarray) -> Field:
+        return field(self.kind.shape, self.shape, self.numbers[FORM], space, middle, self.largest_mL)
+
+    def into(self, phantom: Phantom, at: Place) -> tuple[Phantom, dict[str, Any]]:
+        """The patient with the lesion, its surroundings pushed aside; and what is to be told of it."""
+        told: dict[str, Any] = {"kind": self.kind.name, "asked_mL": self.volume_mL}
+        if self.doubling_days is not None:
+            told["doubling_days"] = self.doubling_days
+        if self.kind.doubling_days is not None and self.largest_mL != self.volume_mL:
+            told["largest_mL"] = self.largest_mL
+        host, effect = self._host(phantom, at.middle), self.kind.mass_effect
+        if effect is not None and self.volume_mL >= effect.least_mL:
+            before = phantom
+            phantom, flow = pushed(phantom, effect, self._growing(phantom, at), self.volume_mL)
+            first = before.twins[0] if before.twins else anatomy(before)
+            phantom = dataclasses.replace(phantom, twins=(first, anatomy(phantom)))
+            told |= {"midline_shift_mm": midline_shift_mm(flow), "least_jacobian": float(flow.jacobian().min())}
+        lesion = self._lesion(phantom, at, host)
+        return dataclasses.replace(phantom, lesions=(*phantom.lesions, lesion)), told
+
+    def _growing(self, phantom: Phantom, at: Place) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
+        """Fractions, and where their box starts, of the lesion at a smaller volume at its place."""
+        made = self._field(Space(phantom), at.middle) if self.form is None else None
+
+        def lesion(volume_mL: float) -> tuple[np.ndarray, np.ndarray]:
+            if made is None:
+                found = self._free(phantom.grid, at.middle, at.within, volume_mL)
+            else:
+                found = fitted(made, volume_mL, phantom.grid)
+                assert found is not None  # the whole lesion had room
+            return found.whole, found.start
+
+        return lesion
+
+    def _lesion(self, phantom: Phantom, at: Place, host: str) -> Lesion:
+        found, grid = at.surfaces, phantom.grid
+        index = {name: i for i, name in enumerate(phantom.tissues)}
+        tissue = self.kind.tissue if self.phase == "native" else self.kind.phases[self.phase].tissue
+        total = float(found.whole.sum(dtype=np.float64))
+        mass = [
+            found.whole.sum(axis=tuple(b for b in range(3) if b != a), dtype=float) @ np.arange(n) / total
+            for a, n in enumerate(found.whole.shape)
+        ]
+        key = jax.random.fold_in(self.shape, 7)
+        inner = inner_parts(found, self.kind, self.numbers[LAYERS], key, grid.spacing_mm, index)
+        around: Any = ()
+        if self.kind.oedema is not None:
+            around = oedema(self.kind.oedema, found, float(self.numbers[OEDEMA]), phantom, taken_by(phantom), index)
+        centre = tuple(grid.world(np.array(mass) + found.start).tolist())
+        overlay = overlay_of(found.whole, found.start, index[tissue])
+        return Lesion(overlay, centre, total * grid.voxel_mL, 1.0, self.kind.name, host, tissue, inner, around)  # type: ignore[arg-type]
+
+    def _host(self, phantom: Phantom, middle: np.ndarray) -> str:
+        """The organ of its centre where the phantom knows organs and the host is one, else the tissue."""
+        at = tuple(int(i) for i in middle)
+        tissue = phantom.tissues[int(np.asarray(phantom.label)[at])]
+        if phantom.organs is not None and tissue not in self.kind.host:
+            return phantom.organs.names[int(np.asarray(phantom.organs.label)[at])] or tissue
+        return tissue
+
+    def _box(self, spacing_mm: tuple[float, ...], volume_mL: float) -> tuple[int, int, int]:
+        assert self.form is not None
+        if isinstance(self.form, Cluster):
+            return self.form.scaled(volume_mL).box(spacing_mm)
+        if self.bound_mL is not None and volume_mL == self.volume_mL:
+            return box_shape(self.bound_mL, self.form.reach, spacing_mm)
+        least = box_shape(volume_mL, self.form.reach, spacing_mm)
+        half = [n // 2 + math.ceil(self.kind.edge_mm / d) for n, d in zip(least, spacing_mm)]
+        return tuple(2 * next((h for h in LADDER if h >= n), n) + 1 for n in half)  # type: ignore[return-value]
+
+
+def fitted(made: Field, volume_mL: float, grid: Grid) -> Surfaces | None:
+    """A form that the anatomy gives, at a volume; None where it has no room for it."""
+    size = made.holding(volume_mL / grid.voxel_mL)
+    if size is None:
+        return None
+    whole, start = trimmed(made, made.fraction(size), grid.shape)
+
+    def inside(at_mm: float) -> np.ndarray:
+        out = np.zeros(grid.shape, np.float32)
+        out[boxed(made.start, made.value.shape)] = made.fraction(at_mm)
+        return out[boxed(tuple(start), whole.shape)]
+
+    def holding(voxels: float) -> float:
+        found = made.holding(voxels)
+        assert found is not None  # fewer voxels than the lesion's
+        return found
+
+    return Surfaces(whole, start, inside, size, holding)

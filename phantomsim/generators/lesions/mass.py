@@ -1,0 +1,66 @@
+"""A lesion's mass effect on one patient: the flow, the anatomy after it, and how far the midline went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from phantomsim.errors import PlacementError
+from phantomsim.generators.lesions import regions
+from phantomsim.generators.lesions.displace import displaced
+from phantomsim.generators.lesions.flow import Flow, coarse_grid, flow
+from phantomsim.generators.lesions.kind_spec import MassEffect
+from phantomsim.phantom import Phantom
+
+COARSE_MM = 3.0  # voxels of the flow
+
+
+def pushed(
+    phantom: Phantom, effect: MassEffect, lesion: Callable[[float], tuple[np.ndarray, np.ndarray]], volume_mL: float
+) -> tuple[Phantom, Flow]:
+    """The patient with its anatomy pushed aside by a lesion.
+
+    Args:
+        lesion: fractions in a box and the box's start, on the phantom's voxels, at a volume [mL].
+        volume_mL: of the lesion.
+    Raises:
+        PlacementError: too little gives way.
+    """
+    label = np.asarray(phantom.label)
+    if not any(t in phantom.tissues for t in effect.moves):
+        raise PlacementError(f"the phantom has none of mass_effect.moves: {', '.join(effect.moves)}")
+    movable = regions.tissue_table(phantom, effect.moves)
+    moves = movable[label]
+    box = regions.bounds(moves)
+    step = max(1, round(COARSE_MM / min(phantom.grid.spacing_mm)))
+    grid = coarse_grid(phantom.grid, box, step)
+
+    def pooled(fine: np.ndarray) -> np.ndarray:
+        wide = np.pad(fine, [(0, n * step - m) for n, m in zip(grid.shape, fine.shape)])
+        z, y, x = grid.shape
+        return wide.reshape(z, step, y, step, x, step).mean(axis=(1, 3, 5), dtype=np.float32)
+
+    def grown(volume: float) -> np.ndarray:
+        part, start = lesion(volume)
+        whole = np.zeros(phantom.grid.shape, np.float32)
+        whole[tuple(slice(int(s), int(s) + n) for s, n in zip(start, part.shape))] = part
+        return pooled(whole[box])
+
+    yields = regions.tissue_table(phantom, effect.yields)[label[box]]
+    found = flow(grid, pooled(moves[box]), pooled(yields), grown, volume_mL, effect.share)
+    return displaced(phantom, found, movable), found
+
+
+def midline_shift_mm(found: Flow) -> float:
+    """The furthest that a point of the middle plane went to a side [mm].
+
+    The middle plane is that of the moving region's box, across the grid's axis that lies along left and right.
+    """
+    axis = int(np.argmax(np.abs(np.asarray(found.grid.direction)[0, ::-1])))
+    at = (found.grid.shape[axis] - 1) / 2
+    planes = [math.floor(at), math.ceil(at)]
+    sideways = np.mean([np.take(found.forth_mm[axis], p, axis) for p in planes], axis=0)
+    moved = np.take(found.moved, planes[0], axis) & np.take(found.moved, planes[1], axis)
+    return float(np.abs(sideways[moved]).max(initial=0.0))

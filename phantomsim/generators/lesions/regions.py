@@ -1,0 +1,154 @@
+"""Parts of a phantom by name: tissues, organs, the ventricles, the inside of the skull; and distances from them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from phantomsim.errors import TissueError
+from phantomsim.grid import Grid
+from phantomsim.phantom import Phantom
+
+VENTRICLES = "*ventricle*"
+BRAIN = ("grey-matter", "white-matter", "deep-grey-matter", "brain", "csf")
+DEEP_MM = 20.0  # cerebrospinal fluid deeper than this below the inner table is a ventricle's, where no organ says so
+LEAST_PART = 0.2  # of the largest such piece; smaller ones are cisterns between the lobes
+COARSE_MM = 2.0  # voxels on which distances are measured that only weigh places
+
+
+def tissue_table(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
+    """Which tissue labels have one of the names, bool [256]."""
+    table = np.zeros(256, bool)
+    table[[i for i, t in enumerate(phantom.tissues) if t in names]] = True
+    return table
+
+
+def organ_names(phantom: Phantom, name: str) -> list[str]:
+    """Organs that a name or a pattern such as "lung-*" means; none where it is a tissue's."""
+    if phantom.organs is None or name in phantom.tissues:
+        return []
+    return [o for o in phantom.organs.names if o and fnmatch.fnmatchcase(o, name)]
+
+
+def known(phantom: Phantom, names: Sequence[str]) -> list[str]:
+    """Those names of tissues or organs that the phantom has."""
+    return [n for n in names if n in phantom.tissues or organ_names(phantom, n)]
+
+
+def mask(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
+    """Voxels whose label is one of some tissues or organs, bool [z, y, x]; a tissue goes before an organ of its name.
+
+    Raises:
+        TissueError: the phantom has none of them.
+    """
+    if not known(phantom, names):
+        organs = "" if phantom.organs is None else f"; its organs are {', '.join(phantom.organs.names[1:])}"
+        raise TissueError(
+            f"{phantom.facts.subject}: the phantom has no tissue or organ {' or '.join(names)}; "
+            f"its tissues are {', '.join(phantom.tissues)}{organs}"
+        )
+    found = tissue_table(phantom, names)[np.asarray(phantom.label)]
+    organs = [o for name in names for o in organ_names(phantom, name)]
+    if organs and phantom.organs is not None:
+        table = np.isin(np.arange(256), [phantom.organs.names.index(o) for o in organs])
+        found |= table[np.asarray(phantom.organs.label)]
+    return found
+
+
+def inside(phantom: Phantom) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """The brain and the fluid about it, its largest piece, bool; and the box that it is given in.
+
+    Raises:
+        TissueError: the phantom has no brain.
+    """
+    found = mask(phantom, BRAIN)
+    box = bounds(found)
+    pieces, count = ndimage.label(found[box])
+    if count > 1:
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        return pieces == sizes.argmax(), box
+    return found[box], box
+
+
+def ventricles(phantom: Phantom) -> np.ndarray:
+    """The ventricles, bool [z, y, x]: organs of that name, else fluid deep inside the skull (largest pieces).
+
+    Raises:
+        TissueError: the phantom has none.
+    """
+    if organ_names(phantom, VENTRICLES):
+        fluid = tissue_table(phantom, ("csf",))[np.asarray(phantom.label)]
+        return mask(phantom, (VENTRICLES,)) & fluid
+    brain, box = inside(phantom)
+    deep = depth_mm(brain, phantom.grid) > DEEP_MM
+    fluid = tissue_table(phantom, ("csf",))[np.asarray(phantom.label)[box]] & deep
+    pieces, count = ndimage.label(fluid)
+    if not count:
+        raise TissueError(f"{phantom.facts.subject}: the phantom has no ventricles that could be told")
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    out = np.zeros(phantom.grid.shape, bool)
+    out[box] = (sizes >= LEAST_PART * sizes.max())[pieces]
+    return out
+
+
+def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
+    """Distance of voxel centres from the outside of a region, on coarse voxels, interpolated [mm], float32 [z, y, x].
+
+    A voxel at the surface is half a voxel deep.
+    """
+    step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
+    padded = np.pad(region, [(s, s + (-n) % s) for n, s in zip(region.shape, step)])
+    coarse = _pooled(padded, step)
+    spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
+    distance = ndimage.distance_transform_edt(coarse >= 0.5, spacing) - 0.5 * min(spacing)
+    out = ndimage.distance_transform_edt(coarse < 0.5, spacing) - 0.5 * min(spacing)
+    signed = np.where(coarse >= 0.5, distance, -out).astype(np.float32)
+    return _fine(signed, region.shape, step)
+
+
+def far_mm(thing: np.ndarray, grid: Grid, points: np.ndarray) -> np.ndarray:
+    """Distance of some voxels from a thing, on coarse voxels [mm].
+
+    Args:
+        thing: bool [z, y, x].
+        points: indices (z, y, x) [N, 3].
+    """
+    step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
+    padded = np.pad(thing, [(0, (-n) % s) for n, s in zip(thing.shape, step)])
+    coarse = _pooled(padded, step) > 0
+    if not coarse.any():
+        return np.full(len(points), np.inf)
+    distance = ndimage.distance_transform_edt(~coarse, [d * s for d, s in zip(grid.spacing_mm, step)])
+    return distance[tuple((points // step).T)]
+
+
+def bounds(region: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box around a region; an empty one where there is nothing."""
+    found = []
+    for axis in range(3):
+        line = np.flatnonzero(region.any(axis=tuple(a for a in range(3) if a != axis)))
+        found.append(slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(0, 0))
+    return tuple(found)
+
+
+def _pooled(region: np.ndarray, step: list[int]) -> np.ndarray:
+    """Share of each coarse voxel that is in the region."""
+    z, y, x = (n // s for n, s in zip(region.shape, step))
+    blocks = region.reshape(z, step[0], y, step[1], x, step[2])
+    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+
+
+def _fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndarray:
+    """Linear interpolation to the voxels that were pooled, after the padding of one coarse voxel in front."""
+    out = coarse
+    for axis, (n, s) in enumerate(zip(shape, step)):
+        at = (np.arange(n) + 0.5) / s + 0.5  # index in coarse voxels, the first of which is the padding
+        low = np.clip(np.floor(at).astype(int), 0, out.shape[axis] - 2)
+        part = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
+        out = np.take(out, low, axis) * (1 - part) + np.take(out, low + 1, axis) * part
+    return out

@@ -1,0 +1,216 @@
+"""Where the lesions of a patient may lie, and what each rule says of a place."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import ndimage
+
+from phantomsim.errors import TissueError
+from phantomsim.generators.lesions import regions
+from phantomsim.generators.lesions.conform import Space
+from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
+from phantomsim.grid import Grid
+from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
+
+FEW = 400  # voxels in a ball of the margin up to which the ball is laid about every outer voxel
+
+
+@dataclass
+class Room:
+    """The places and rules of one patient and kind; rebuilt where the anatomy moves.
+
+    Attributes:
+        phantom: as it is now, without what is being placed.
+        place: the rules.
+        host: bool [z, y, x].
+        centres: flat indices of voxels where a centre may lie.
+        weight: cumulative weight of those, where some are preferred.
+        forbidden: by tissue, bool [256].
+        taken: by lesions, bool [z, y, x], once one is there.
+        refused: how often each rule refused a place.
+    """
+
+    phantom: Phantom
+    place: Place
+    host: np.ndarray
+    centres: np.ndarray
+    weight: np.ndarray | None
+    forbidden: np.ndarray
+    taken: np.ndarray | None = None
+    refused: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, phantom: Phantom, kind: LesionKind) -> Room:
+        """Raises TissueError where the phantom has none of the hosts."""
+        host = regions.mask(phantom, kind.host)
+        forbidden = regions.tissue_table(phantom, kind.place.forbidden)
+        if "air" in phantom.tissues and "air" not in kind.host:
+            forbidden[phantom.tissue_index("air")] = True
+        room = cls(phantom, kind.place, host, np.zeros(0, np.int64), None, forbidden)
+        room.space = Space(phantom)
+        room.centres = eroded(host, phantom.grid, kind.place.margin_mm)
+        if kind.place.near and len(room.centres):
+            room._prefer(kind.place.near)
+        room.taken = taken_by(phantom)
+        return room
+
+    space: Space = field(init=False)
+
+    def occupy(self, lesion: Lesion) -> None:
+        """No later lesion may touch this one, or what comes with it."""
+        if self.taken is None:
+            self.taken = np.zeros(self.phantom.grid.shape, bool)
+        for part in (lesion.overlay, *lesion.around):
+            self.taken[boxed(part.start, part.fraction.shape)] |= np.asarray(part.fraction) > 0
+
+    def draw(self, u: float) -> np.ndarray:
+        """A place for a centre from a uniform number: index (z, y, x)."""
+        if self.weight is None:
+            which = min(int(u * len(self.centres)), len(self.centres) - 1)
+        else:
+            which = min(int(np.searchsorted(self.weight, u * self.weight[-1], "right")), len(self.centres) - 1)
+        return np.array(np.unravel_index(self.centres[which], self.phantom.grid.shape))
+
+    def refuses(self, fraction: np.ndarray, start: np.ndarray, whole: bool = True) -> str:
+        """The rule that a lesion breaks; empty where it breaks none.
+
+        Args:
+            fraction: [z, y, x] of a box that lies in the grid.
+            whole: False: only what a part of the lesion can break.
+        """
+        where = boxed(tuple(start), fraction.shape)
+        touched, here = fraction > 0, np.asarray(self.phantom.label)[where]
+        if (self.forbidden[here] & touched).any():
+            return "forbidden tissue"
+        if self.taken is not None and (self.taken[where] & touched).any():
+            return "another lesion"
+        if not whole:
+            return ""
+        inside = float(fraction[self.host[where]].sum())
+        if inside < self.place.inside_host * float(fraction.sum()) * (1 - 1e-6):
+            return "inside_host"
+        for name, gap in self.place.clear_mm.items():
+            if gap > 0 and self._nearer(name, touched, where, gap):
+                return f"clear_mm.{name}"
+        return "keep_host" if self._host_left(inside) < self.place.keep_host else ""
+
+    def _nearer(self, name: str, touched: np.ndarray, where: tuple[slice, ...], gap_mm: float) -> bool:
+        """Whether something lies within a gap of the lesion."""
+        if not regions.known(self.phantom, (name,)):
+            return False
+        pad = [math.ceil(gap_mm / d) for d in self.phantom.grid.spacing_mm]
+        wide = tuple(slice(max(0, w.start - p), w.stop + p) for w, p in zip(where, pad))
+        thing = self._thing(name)[wide]
+        if not thing.any():
+            return False
+        distance = ndimage.distance_transform_edt(~thing, self.phantom.grid.spacing_mm)
+        own = tuple(slice(w.start - v.start, w.start - v.start + n) for w, v, n in zip(where, wide, touched.shape))
+        return bool(distance[own][touched].min() < gap_mm)
+
+    def _thing(self, name: str) -> np.ndarray:
+        kept = self.__dict__.setdefault("_things", {})
+        if name not in kept:
+            kept[name] = regions.mask(self.phantom, (name,))
+        return kept[name]
+
+    def _host_left(self, inside: float) -> float:
+        """Share of the host's voxels that all lesions leave."""
+        if self.place.keep_host == 0:
+            return 1.0
+        gone = 0 if self.taken is None else int((self.taken & self.host).sum())
+        return 1 - (gone + inside) / max(int(self.host.sum()), 1)
+
+    def _prefer(self, near: tuple[Near, ...]) -> None:
+        points = np.stack(np.unravel_index(self.centres, self.phantom.grid.shape), axis=1)
+        weight = np.ones(len(points))
+        for one in near:
+            distance = self._distance(one.of, points)
+            weight *= (distance >= one.min_mm) & (distance <= one.max_mm)
+            if one.scale_mm is not None:
+                weight *= np.exp(-(distance - one.min_mm).clip(0) / one.scale_mm)
+        keep = weight > 0
+        self.centres, self.weight = self.centres[keep], np.cumsum(weight[keep])
+
+    def _distance(self, name: str, points: np.ndarray) -> np.ndarray:
+        grid = self.phantom.grid
+        if name == "surface":
+            box = regions.bounds(self.host)
+            depth = regions.depth_mm(self.host[box], grid)
+            return np.maximum(depth[tuple((points - [b.start for b in box]).T)], 0.0)
+        if name == "ventricles":
+            found, box = self.space.ventricles()
+            whole = np.zeros(grid.shape, bool)
+            whole[box] = found
+            return regions.far_mm(whole, grid, points)
+        if name in ("inner-table", "vertex"):
+            return self._in_head(name, points)
+        if not regions.known(self.phantom, (name,)):
+            raise TissueError(f"{self.phantom.facts.subject}: near.of names {name}, which the phantom does not have")
+        return regions.far_mm(self._thing(name), grid, points)
+
+    def _in_head(self, name: str, points: np.ndarray) -> np.ndarray:
+        depth, box = self.space.depth()
+        at = points - [b.start for b in box]
+        if name == "vertex":
+            up = np.asarray(self.phantom.grid.direction)[2, ::-1] * self.phantom.grid.spacing_mm
+            brain = np.argwhere(self.space.brain())
+            top = brain[np.argmax(brain @ up)]
+            return np.linalg.norm((at - top) * self.phantom.grid.spacing_mm, axis=1)
+        outside = ((at < 0) | (at >= depth.shape)).any(axis=1)
+        clipped = np.clip(at, 0, np.array(depth.shape) - 1)
+        return np.where(outside, np.inf, np.maximum(depth[tuple(clipped.T)], 0.0))
+
+
+def eroded(host: np.ndarray, grid: Grid, margin_mm: float) -> np.ndarray:
+    """Flat indices of host voxels at least `margin_mm` from any other voxel; beyond the grid nothing is host."""
+    box = regions.bounds(host)
+    mask = host[box]
+    if not mask.size:
+        return np.zeros(0, np.int64)
+    if margin_mm > 0:
+        mask = far_inside(mask, grid.spacing_mm, margin_mm)
+    index = np.argwhere(mask) + [b.start for b in box]
+    return np.ravel_multi_index(tuple(index.T), host.shape)
+
+
+def far_inside(mask: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> np.ndarray:
+    """Voxels whose distance to the nearest voxel outside the mask (or the box) is at least the margin."""
+    reach = [math.ceil(margin_mm / d) for d in spacing_mm]
+    if math.prod(2 * r + 1 for r in reach) > FEW:
+        padded = np.pad(mask, 1)
+        return (ndimage.distance_transform_edt(padded, spacing_mm) >= margin_mm)[1:-1, 1:-1, 1:-1]
+    out = np.pad(~mask, [(r, r) for r in reach], constant_values=True).view(np.uint8)
+    near = np.zeros(mask.shape, np.uint8)
+    runs = {0: out}
+    nz, ny, _ = mask.shape
+    for dz in range(-reach[0], reach[0] + 1):
+        for dy in range(-reach[1], reach[1] + 1):
+            left = margin_mm**2 - (dz * spacing_mm[0]) ** 2 - (dy * spacing_mm[1]) ** 2
+            if left <= 0:
+                continue
+            half = math.ceil(math.sqrt(left) / spacing_mm[2]) - 1  # furthest column that is nearer than the margin
+            if half not in runs:
+                runs[half] = ndimage.maximum_filter1d(out, 2 * half + 1, axis=2)
+            z, y = dz + reach[0], dy + reach[1]
+            near |= runs[half][z : z + nz, y : y + ny, reach[2] : out.shape[2] - reach[2]]
+    return near == 0
+
+
+def taken_by(phantom: Phantom) -> np.ndarray | None:
+    """Voxels of the lesions that are there, and of what comes with them; None where there are none."""
+    if not phantom.lesions:
+        return None
+    taken = np.zeros(phantom.grid.shape, bool)
+    for lesion in phantom.lesions:
+        for part in (lesion.overlay, *lesion.around):
+            taken[boxed(part.start, part.fraction.shape)] |= np.asarray(part.fraction) > 0
+    return taken
+
+
+def overlay_of(fraction: np.ndarray, start: np.ndarray, tissue: int) -> Overlay:
+    """An overlay from arrays."""
+    return Overlay(tissue, fraction, tuple(int(s) for s in start))  # type: ignore[arg-type]

@@ -1,0 +1,36 @@
+"""A form drawn out along an axis, its volume kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from phantomsim.generators.lesions.voxels import Form
+
+
+@dataclass(frozen=True)
+class Stretched:
+    """Another form, `aspect` times as long along `axis` as before against its width.
+
+    Attributes:
+        axis: unit vector (x, y, z).
+    """
+
+    form: Form
+    axis: np.ndarray
+    aspect: float
+
+    @property
+    def reach(self) -> float:
+        return self.form.reach * max(self.aspect ** (2 / 3), self.aspect ** (-1 / 3))
+
+    @property
+    def slope(self) -> float:
+        return self.form.slope * max(self.aspect ** (1 / 3), self.aspect ** (-2 / 3))
+
+    def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray:
+        """See `Star.size`."""
+        along = (offset_mm @ self.axis)[..., None] * self.axis
+        across = offset_mm - along
+        return self.form.size(along * self.aspect ** (-2 / 3) + across * self.aspect ** (1 / 3), radius_mm)
