@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": ("phantomsim.cli.plan", "Say what a trial would take, and what it could show."),
     "report": ("phantomsim.cli.report", "Write the report of a trial's results again."),
     "sample": ("phantomsim.cli.sample", "Make phantoms from a generator."),
+    "train": ("phantomsim.cli.train", "Learn a generator's anatomy from segmentations."),
     "scan": ("phantomsim.cli.scan", "Image one phantom with a CT or MR scanner."),
     "check": ("phantomsim.cli.check", "Check trial, scanner and generator files."),
     "schema": ("phantomsim.cli.schema", "Print the JSON schema of a kind of file, for editors."),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from phantomsim.errors import GeneratorError
-from phantomsim.generators.spec import FromFiles, FromHU, FromMeshes, Procedural
+from phantomsim.formats.volume import stem
+from phantomsim.generators.spec import Deformable, FromFiles, FromHU, FromMeshes, Procedural
 from phantomsim.phantom import Phantom
 
 
-def generate(spec: FromFiles | FromHU | FromMeshes | Procedural, seed: int, patient: int) -> Phantom:
+def generate(spec: FromFiles | FromHU | FromMeshes | Procedural | Deformable, seed: int, patient: int) -> Phantom:
     """Make one patient, healthy; the same for the same arguments, whichever others are made.
 
     Args:
@@ -31,6 +32,10 @@ def generate(spec: FromFiles | FromHU | FromMeshes | Procedural, seed: int, pati
         from phantomsim.generators import from_meshes
 
         phantom = from_meshes.generate(spec, seed, patient)
+    elif isinstance(spec, Deformable):
+        from phantomsim.generators.deformable import generate as deformable
+
+        phantom = deformable.generate(spec, seed, patient)
     else:
         from phantomsim.generators.procedural import generate as procedural
 
@@ -42,7 +47,7 @@ def generate(spec: FromFiles | FromHU | FromMeshes | Procedural, seed: int, pati
     return phantom
 
 
-def subjects(spec: FromFiles | FromHU | FromMeshes | Procedural) -> list[str] | None:
+def subjects(spec: FromFiles | FromHU | FromMeshes | Procedural | Deformable) -> list[str] | None:
     """Names of the source subjects that patients are taken from in turn; None where every patient is new."""
     if isinstance(spec, FromFiles | FromHU):
         from phantomsim.generators import from_files
@@ -52,10 +57,14 @@ def subjects(spec: FromFiles | FromHU | FromMeshes | Procedural) -> list[str] | 
         from phantomsim.generators import from_meshes
 
         return [folder.name for folder in from_meshes.folders(spec)]
+    if isinstance(spec, Deformable) and spec.carriers:
+        from phantomsim.generators.deformable import anatomy, carriers
+
+        return [stem(p) for p in carriers.files(anatomy.of(spec))]
     return None
 
 
-def subject(spec: FromFiles | FromHU | FromMeshes | Procedural, patient: int) -> str:
+def subject(spec: FromFiles | FromHU | FromMeshes | Procedural | Deformable, patient: int) -> str:
     """Name of one patient's source subject, without making the patient."""
     found = subjects(spec)
     return found[patient % len(found)] if found else f"p{patient:05d}"

@@ -1,0 +1,1 @@
+"""Patients by deforming a mean anatomy, learned from segmentations of real people."""

@@ -1,0 +1,207 @@
+"""The figures that a model of heads is held to: registration, rebuilding, folds, spread, topology, copying."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import expm
+
+from phantomsim.generators.deformable import (
+    affine,
+    carriers,
+    compose,
+    fit,
+    generate,
+    mean,
+    person,
+    quantities,
+    register,
+    shape,
+    shares,
+)
+from phantomsim.generators.deformable.affine import Affine
+from phantomsim.generators.deformable.anatomy import Anatomy
+from phantomsim.generators.deformable.fine import Fine
+from phantomsim.generators.deformable.fit import Pose, Weights
+from phantomsim.generators.deformable.latent import Code
+from phantomsim.generators.deformable.lattice import sample
+from phantomsim.generators.deformable.loss import dice, pull
+from phantomsim.generators.deformable.measure import measure
+from phantomsim.generators.deformable.person import Person
+
+FIT_ITERATIONS = 240
+BOOTSTRAPS = 2000
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A person that the model has not seen, found again in it.
+
+    Attributes:
+        dice: of groups [groups] against the mean by `how`: "affine", "direct", "latent" (global and local codes),
+            "components" (global codes alone).
+        real, rebuilt: quantities and the layer's thickness.
+    """
+
+    name: str
+    dice: dict[str, np.ndarray]
+    real: dict[str, float]
+    rebuilt: dict[str, float]
+
+
+def rebuild(anatomy: Anatomy, path: Path) -> Rebuilt:
+    """Register one person directly, and fit the latent to its image."""
+    someone = carriers.read(anatomy, path)
+    spec, lattice = anatomy.spec, anatomy.model.lattice
+    on = lattice.refined(2)
+    image = person.image(someone, anatomy.of_structure, len(spec.groups), on.spacing_mm)
+    known = carriers.fine(anatomy, path)
+    rotation = jnp.asarray(affine.polar(np.asarray(known.pose.matrix))[0], jnp.float32)
+    weights = Weights(anatomy.weights, jnp.float32(spec.training.smoothness), jnp.float32(spec.training.code_penalty))
+    seen = register.views(anatomy.groups, lattice)
+
+    def like(pose: Affine, velocity: jax.Array) -> np.ndarray:
+        groups, shown = register.pulled(image, pose, velocity, lattice, on)
+        return np.asarray(dice(groups, anatomy.groups, shown))
+
+    found = {
+        "affine": like(known.pose, jnp.zeros((*lattice.shape, 3))),
+        "direct": like(known.pose, jnp.asarray(known.velocity)),
+    }
+    codes: dict[str, tuple[Code, Pose]] = {}
+    for how, local in (("latent", True), ("components", False)):
+        code, pose, _ = fit.fit(
+            anatomy.graph,
+            anatomy.state,
+            image,
+            rotation,
+            jnp.asarray(known.pose.shift),
+            seen,
+            weights,
+            FIT_ITERATIONS,
+            local,
+        )
+        codes[how] = code, pose
+        found[how] = like(
+            fit.pose_affine(anatomy.model.decoder, code, pose, rotation), anatomy.model.decoder.velocity(code)
+        )
+    code, pose = codes["latent"]
+    turned = np.asarray(rotation @ expm(jnp.cross(jnp.eye(3), pose.turn)))
+    real = measure(spec, anatomy.model.structures, anatomy.of_structure, someone.label, someone.grid.spacing_mm, turned)
+    return Rebuilt(someone.name, found, real, _rebuilt(anatomy, code, pose, rotation, image))
+
+
+def _rebuilt(anatomy: Anatomy, code: Code, pose: Pose, rotation: jax.Array, image: person.Image) -> dict[str, float]:
+    """Quantities and layer of the mean anatomy in a fitted shape; the layer's factor is fitted to the image as well."""
+    spec, lattice = anatomy.spec, anatomy.model.lattice
+    names = tuple(sorted(spec.quantities))
+    logs = quantities.log_volumes(anatomy.model.decoder, code, anatomy.parts(anatomy.groups, names))
+    found = dict(zip(names, np.exp(np.asarray(logs)).tolist()))
+    if spec.layer is None:
+        return found
+    unstretch, back = compose.decode(anatomy.graph, anatomy.state, code)
+    fine = mean.realise(anatomy.model, anatomy.of_structure, anatomy.folds, jax.random.key(0))
+    way = compose.way(jnp.asarray(fine.velocity), fine.pose, lattice)
+    still = compose.Shape(unstretch, back, jnp.float32(1.0), jnp.zeros((*lattice.refined(2).shape, 3)))
+    factor = _layer_factor(anatomy, still, way, rotation @ expm(jnp.cross(jnp.eye(3), pose.turn)), pose, image)
+    found[spec.layer.name] = shape.thickness_mm(anatomy, fine, way, still._replace(factor=jnp.float32(factor)))
+    return found
+
+
+def _layer_factor(
+    anatomy: Anatomy, still: compose.Shape, way: compose.Way, turned: jax.Array, pose: Pose, image: person.Image
+) -> float:
+    """The factor of the layer under which the mean looks most like the image in the person's own frame."""
+    lattice = anatomy.model.lattice
+    on = lattice.refined(2)
+    points = jnp.asarray(on.points())
+    real, seen = pull(image, points @ turned.T + pose.shift * fit.SHIFT_MM)
+    seen = seen * (points[..., 0] > anatomy.spec.layer.above_mm[1])  # type: ignore[union-attr]
+
+    def miss(factor: float) -> float:
+        at = compose.place(points, still._replace(factor=jnp.float32(factor)), anatomy.shell, way, lattice)
+        made = sample(anatomy.groups, on.index(at))
+        return float((((made - real) ** 2 * anatomy.weights).sum(axis=-1) * seen).sum())
+
+    tried = np.linspace(0.7, 1.4, 15)
+    costs = np.array([miss(f) for f in tried])
+    best = int(np.clip(costs.argmin(), 1, len(tried) - 2))
+    a, b, c = costs[best - 1 : best + 2]
+    return float(tried[best] + 0.5 * (a - c) / max(a - 2 * b + c, 1e-9) * (tried[1] - tried[0]))
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Jacobians of composed maps of many patients: how many were damped or drawn anew, and the least Jacobian."""
+
+    patients: int
+    damped: int
+    redrawn: int
+    least: float
+
+
+def folding(anatomy: Anatomy, patients: int, seed: int, tick: Callable[[], object] = lambda: None) -> Folding:
+    """Find shapes as for patients 0 to `patients`, without painting them."""
+    rows = []
+    for patient in range(patients):
+        found = generate.prepared(anatomy, seed, patient).found
+        rows.append((found.damped > 0, found.redrawn > 0, found.least_jacobian))
+        tick()
+    table = np.array(rows, float)
+    return Folding(patients, int(table[:, 0].sum()), int(table[:, 1].sum()), float(table[:, 2].min()))
+
+
+def wasserstein_range(real: Sequence[float], seed: int, made: int) -> float:
+    """95th percentile of the Wasserstein distance between two bootstrap samples of the real values, `made` in one."""
+    from scipy.stats import wasserstein_distance
+
+    random, values = np.random.default_rng(seed), np.asarray(real)
+    draws = [
+        wasserstein_distance(random.choice(values, len(values)), random.choice(values, made)) for _ in range(BOOTSTRAPS)
+    ]
+    return float(np.quantile(draws, 0.95))
+
+
+def carriers_share(values: Sequence[float], carrier: Sequence[str]) -> float:
+    """Share of a measure's variance that the carrier explains: omega squared of one-way analysis of variance.
+
+    Unlike eta squared it is not biased upwards by few patients a carrier (Okada 2013, doi:10.2333/bhmk.40.129).
+    """
+    x, who = np.asarray(values, float), np.asarray(carrier)
+    kinds = [x[who == c] for c in sorted(set(who))]
+    between = sum(len(k) * (k.mean() - x.mean()) ** 2 for k in kinds)
+    within = sum(((k - k.mean()) ** 2).sum() for k in kinds)
+    per = within / (len(x) - len(kinds))
+    return float(max(0.0, (between - (len(kinds) - 1) * per) / (between + within + per)))
+
+
+def likeness(
+    anatomy: Anatomy,
+    label: np.ndarray,
+    first_mm: np.ndarray,
+    spacing_mm: np.ndarray,
+    others: Sequence[Person],
+    poses: Sequence[Affine],
+    own: Affine = affine.IDENTITY,
+) -> np.ndarray:
+    """Mean Dice (groups but the first) of one anatomy with each of several people, all through affine maps.
+
+    Args:
+        label, first_mm, spacing_mm: the anatomy; `own`: from the mean to it.
+        poses: from the mean to each of the others.
+    """
+    on = anatomy.model.lattice.refined(2)
+    points = jnp.asarray(on.points())
+    fine = Fine("", label, first_mm, spacing_mm, own, np.zeros(0))
+    kinds = len(anatomy.spec.groups)
+    here = jnp.asarray(shares.shares(fine, own(points), anatomy.of_structure, kinds))
+    scores = []
+    for someone, pose in zip(others, poses):
+        there, seen = pull(person.image(someone, anatomy.of_structure, kinds, on.spacing_mm), pose(points))
+        scores.append(float(dice(here, there, seen)[1:].mean()))
+    return np.array(scores)

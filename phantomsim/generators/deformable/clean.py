@@ -1,0 +1,37 @@
+"""Loose pieces of structures that are whole in everyone."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+TOUCHING = np.ones((3, 3, 3), bool)  # pieces touch by faces, edges or corners
+
+
+def dissolve(label: np.ndarray, wholes: tuple[tuple[int, ...], ...], most_voxels: float) -> int:
+    """Give pieces of up to `most_voxels` voxels to what lies around them, in place.
+
+    Args:
+        wholes: sets of structure numbers; the largest piece of each stays whatever its size.
+    Returns:
+        How many voxels changed.
+    """
+    changed = 0
+    for numbers in wholes:
+        boxes = ndimage.find_objects(np.isin(label, numbers).astype(np.uint8))
+        if not boxes:
+            continue
+        box = tuple(slice(max(0, b.start - 1), b.stop + 1) for b in boxes[0])
+        inside = label[box]
+        mask = np.isin(inside, numbers)
+        pieces, count = ndimage.label(mask, TOUCHING)
+        sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+        sizes[0] = 0
+        loose = (sizes <= most_voxels) & (np.arange(count + 1) != sizes.argmax())
+        loose[0] = False
+        go = loose[pieces]
+        if go.any():
+            _, where = ndimage.distance_transform_edt(mask, return_indices=True)
+            inside[go] = inside[tuple(where[:, go])]
+            changed += int(go.sum())
+    return changed

@@ -1,0 +1,73 @@
+"""What can be measured of an anatomy, real or made, by the same ruler."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import ConvexHull
+
+from phantomsim.generators.deformable import layer
+from phantomsim.generators.deformable.clean import TOUCHING
+from phantomsim.generators.deformable.spec import Deformable
+
+GIRTH_FROM_MM, GIRTH_TO_MM, GIRTH_STEP_MM = 0.0, 70.0, 4.0  # heights above the centre where the girth is sought
+
+
+def measure(
+    spec: Deformable,
+    structures: tuple[str, ...],
+    of_structure: np.ndarray,
+    label: np.ndarray,
+    spacing_mm: tuple[float, ...],
+    rotation: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Volumes of the generator's quantities, the layer's thickness, the girth, and pieces of what should be whole.
+
+    Args:
+        label: structure numbers [z, y, x].
+        rotation: of the person against the mean; the layer is measured along rays turned by it.
+    Returns:
+        By name with unit: quantities, the layer, `girth_mm` (the head's circumference), `pieces_NAME` for the first
+        structure of each whole.
+    """
+    names = [g.name for g in spec.groups]
+    group = of_structure[label]
+    counts = np.bincount(group.ravel(), minlength=len(names)) * float(np.prod(spacing_mm)) / 1000
+    found = {q: float(sum(counts[names.index(g)] for g in parts)) for q, parts in spec.quantities.items()}
+    centre = centre_mm(np.isin(group, [names.index(g) for g in spec.training.centre_on]), spacing_mm)
+    if spec.layer:
+        made_of = np.isin(of_structure, [names.index(g) for g in spec.layer.of])
+        found[spec.layer.name] = layer.along_rays(
+            label, np.zeros(3), spacing_mm, made_of, spec.layer.elevation_deg, rotation, centre
+        )
+    found["girth_mm"] = girth_mm(group > 0, spacing_mm, centre[0])
+    for whole in spec.whole:
+        found[f"pieces_{whole[0]}"] = float(pieces(label, [structures.index(s) for s in whole]))
+    return found
+
+
+def centre_mm(mask: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
+    """Centre of mass (z, y, x), from the middle of voxel 0 [mm]."""
+    sums = [mask.sum(axis=tuple(b for b in range(3) if b != a), dtype=float) for a in range(3)]
+    return np.array([s @ np.arange(len(s)) / s.sum() * d for s, d in zip(sums, spacing_mm)])
+
+
+def girth_mm(body: np.ndarray, spacing_mm: tuple[float, ...], centre_z_mm: float) -> float:
+    """Longest convex outline of the axial planes above the centre [mm]."""
+    longest = 0.0
+    for height in np.arange(GIRTH_FROM_MM, GIRTH_TO_MM, GIRTH_STEP_MM):
+        z = round((centre_z_mm + height) / spacing_mm[0])
+        if not 0 <= z < len(body):
+            continue
+        plane = body[z]
+        edge = np.argwhere(plane & ~ndimage.binary_erosion(plane)) * np.array(spacing_mm[1:])
+        if len(edge) > 2:
+            longest = max(longest, float(ConvexHull(edge).area))  # of a plane figure, `area` is the outline's length
+    return longest
+
+
+def pieces(label: np.ndarray, numbers: list[int]) -> int:
+    """Number of pieces of a set of structures, touching by faces, edges or corners."""
+    mask = np.isin(label, numbers)
+    boxes = ndimage.find_objects(mask.astype(np.uint8))
+    return int(ndimage.label(mask[boxes[0]], TOUCHING)[1]) if boxes else 0
