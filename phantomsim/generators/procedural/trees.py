@@ -70,7 +70,8 @@ def branches(canvas: Canvas, rows: jax.Array, reach_mm: float) -> jax.Array:
     box = tuple(min(count, n) for n in canvas.shape)
     x, y, z = (a.ravel() for a in canvas.p)
 
-    def step(field: jax.Array, row: jax.Array) -> tuple[jax.Array, None]:
+    def step(i: jax.Array, field: jax.Array) -> jax.Array:
+        row = rows[order[i]]
         middle = 0.5 * (row[:3] + row[3:6])
         corner = jnp.stack([middle[2] - z[0], middle[1] - y[0], middle[0] - x[0]]) / canvas.voxel_mm
         start = [
@@ -79,9 +80,14 @@ def branches(canvas: Canvas, rows: jax.Array, reach_mm: float) -> jax.Array:
         at = [jax.lax.dynamic_slice_in_dim(a, s, n) for a, s, n in zip((z, y, x), start, box)]
         here = jax.lax.dynamic_slice(field, start, box)
         drawn = canvas.tube(*_tube(at[2][None, None, :], at[1][None, :, None], at[0][:, None, None], row))
-        return jax.lax.dynamic_update_slice(field, jnp.minimum(here, drawn), start), None
+        return jax.lax.dynamic_update_slice(field, jnp.minimum(here, drawn), start)
 
-    return jax.lax.scan(step, jnp.full(canvas.shape, canvas.voxel_mm, jnp.float32), rows)[0]
+    # Branches above and below a slab are left out.
+    thick = jnp.maximum(rows[:, 6], rows[:, 7]) + 2.0 * canvas.voxel_mm
+    low, high = jnp.minimum(rows[:, 2], rows[:, 5]) - thick, jnp.maximum(rows[:, 2], rows[:, 5]) + thick
+    reached = (high > z[0]) & (low < z[-1])
+    order = jnp.argsort(~reached)
+    return jax.lax.fori_loop(0, reached.sum(), step, jnp.full(canvas.shape, canvas.voxel_mm, jnp.float32))
 
 
 def _tube(x: jax.Array, y: jax.Array, z: jax.Array, row: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -33,4 +33,4 @@ def draw(canvas: Canvas, n: Numbers) -> None:
     under.draw(canvas, n, f, t | lungs_and_dome)
 
 
-REGION = Region(ORGANS, draw, (72, 68, 92), 5.0, (0.0, 0.0, 0.0), growing.grow)
+REGION = Region(ORGANS, draw, (56, 62, 78), 6.0, (0.0, 0.0, 0.0), growing.grow)

@@ -23,7 +23,7 @@ WALL_PART = 0.3  # of a bronchus's radius; unverified
 
 
 def grow(n: Numbers, key: jax.Array) -> Numbers:
-    """Branches of all trees, by kind, side and size."""
+    """Branches of all trees, by kind and size."""
     f = frame(n)
     where = heart.pose(n, f)
     chosen = _points(n, f, where, key)
@@ -36,10 +36,7 @@ def grow(n: Numbers, key: jax.Array) -> Numbers:
     walls = bronchi.at[:, :, 6:].multiply(1.0 + WALL_PART)
     out: Numbers = {}
     for kind, rows in (("bronchi", bronchi), ("walls", walls), ("arteries", arteries), ("veins", veins)):
-        for side in ("left", "right"):
-            own = rows[jnp.array([i for i, lobe in enumerate(LOBES) if lobe.startswith(side)])]
-            out[f"{kind}-{side}-long"] = own[:, :FIRST].reshape(-1, 8)
-            out[f"{kind}-{side}-short"] = own[:, FIRST:].reshape(-1, 8)
+        out[f"{kind}-long"], out[f"{kind}-short"] = rows[:, :FIRST].reshape(-1, 8), rows[:, FIRST:].reshape(-1, 8)
     return out
 
 

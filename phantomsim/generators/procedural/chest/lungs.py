@@ -81,13 +81,13 @@ def _fissures(canvas: Canvas, low: jax.Array, flat: jax.Array) -> None:
 
 
 def _trees(canvas: Canvas, n: Numbers) -> None:
-    for side, lobes in LOBES.items():
-        room = [*(f"lung-{side}-{lobe}" for lobe in lobes), "fissures", "cavity-fat"]
-        for kind in ("veins", "arteries"):
-            canvas.put(f"{kind}-{side}", _branches(canvas, n, f"{kind}-{side}"), on=room)
-        thick = [*room, f"veins-{side}", f"arteries-{side}"]
-        canvas.put(f"bronchi-{side}-wall", _branches(canvas, n, f"walls-{side}"), on=thick)
-        canvas.put(f"bronchi-{side}-lumen", _branches(canvas, n, f"bronchi-{side}"), on=[f"bronchi-{side}-wall"])
+    room, blood = [*ALL, "fissures", "cavity-fat"], []
+    for kind in ("veins", "arteries"):
+        canvas.put((f"{kind}-left", f"{kind}-right"), _branches(canvas, n, kind), on=room)
+        blood += [f"{kind}-left", f"{kind}-right"]
+    walls = ("bronchi-left-wall", "bronchi-right-wall")
+    canvas.put(walls, _branches(canvas, n, "walls"), on=[*room, *blood])
+    canvas.put(("bronchi-left-lumen", "bronchi-right-lumen"), _branches(canvas, n, "bronchi"), on=walls)
 
 
 def _branches(canvas: Canvas, n: Numbers, name: str) -> jax.Array:
