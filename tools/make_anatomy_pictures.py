@@ -1,0 +1,49 @@
+"""Pictures of docs/images: sixteen patients of a region, in tissue colours.
+
+python tools/make_anatomy_pictures.py chest
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from phantomsim.generators import mosaic
+from phantomsim.generators.generate import generate
+from phantomsim.generators.procedural.spec import Procedural
+from phantomsim.spec import read
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+SEED, PATIENTS = 3, 16
+VOXEL_MM = {"chest": 2.5}  # coarser than the generator's own, to be quick
+HEIGHT = 200  # pixels of a row
+COLOURS = 128  # of the palette
+
+
+def patients(region: str) -> None:
+    """Two columns of eight patients, three planes each."""
+    what = read(f"{region}-procedural", Procedural)
+    voxel = VOXEL_MM[region]
+    shape = tuple(round(n * what.voxel_mm / voxel) for n in what.shape)
+    what = what.model_copy(update={"voxel_mm": voxel, "shape": shape})
+    people = [generate(what, SEED, i) for i in range(PATIENTS)]
+    left, right = (mosaic.mosaic(people[i::2], HEIGHT) for i in (0, 1))
+    picture = np.concatenate([left, np.ones((len(left), mosaic.GAP, 3)), right], axis=1)
+    write(picture, IMAGES / f"{region}-patients.png")
+
+
+def write(picture: np.ndarray, path: Path) -> None:
+    """A small PNG."""
+    out = io.BytesIO()
+    rgb = Image.fromarray((255 * np.clip(picture, 0, 1)).astype(np.uint8))
+    rgb.quantize(COLOURS).save(out, "png", optimize=True)
+    path.write_bytes(out.getvalue())
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or list(VOXEL_MM):
+        patients(name)
