@@ -13,24 +13,25 @@ import jax
 import jax.numpy as jnp
 
 from phantomsim.generators.procedural.breast.frame import Frame
-from phantomsim.generators.procedural.canvas import Canvas
+from phantomsim.generators.procedural.canvas import Canvas, keep
 from phantomsim.generators.procedural.shapes import Point
 
 COUNT = 340  # Bakic 2011 (doi:10.1118/1.3590357) takes some hundreds; unverified
 _UNEVEN = 0.18  # SD of the logarithm of a point's measure along each axis
+_STEPS_PER_MM, _VALUES = 1024, 256  # how finely distances and values are kept
 
 
 class Compartments(NamedTuple):
     """Where voxels lie among the compartments.
 
     Attributes:
-        near_mm, next_mm: distance from the nearest and the second point, by their measures.
-        own, other: their values, uniform in 0 to 1.
+        near_mm, own: distance from the nearest point, by its measure, and its value, uniform in 0 to 1.
+        next_mm, other: the same of the second.
     """
 
     near_mm: jax.Array
-    next_mm: jax.Array
     own: jax.Array
+    next_mm: jax.Array
     other: jax.Array
 
 
@@ -65,29 +66,33 @@ def compartments(canvas: Canvas, e: Point, rows: jax.Array, at: jax.Array, reach
     box = tuple(min(count, n) for n in canvas.shape)
     x, y, z = (a.ravel() for a in canvas.p)
     e = tuple(jnp.broadcast_to(v, canvas.shape) for v in e)
-    far = jnp.full(canvas.shape, 2.0 * reach_mm, jnp.float32)
-    none = jnp.full(canvas.shape, 0.5, jnp.float32)
+    low, high = jnp.searchsorted(at[:, 2], jnp.stack([z[0] - reach_mm, z[-1] + reach_mm]))  # those that reach this slab
+    far = jnp.full(canvas.shape, _code(jnp.float32(2.0 * reach_mm), jnp.float32(0.5)))
 
-    def step(i: jax.Array, now: Compartments) -> Compartments:
-        row, corner = rows[i], jnp.stack([at[i, 2] - z[0], at[i, 1] - y[0], at[i, 0] - x[0]]) / canvas.voxel_mm
-        start = [
-            jnp.clip(jnp.round(c).astype(jnp.int32) - n // 2, 0, m - n) for c, n, m in zip(corner, box, canvas.shape)
-        ]
-        here = Compartments(*(jax.lax.dynamic_slice(v, start, box) for v in now))
-        q = [(jax.lax.dynamic_slice(v, start, box) - row[j]) * row[3 + j] for j, v in enumerate(e)]
-        mine = _nearer(here, jnp.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2), row[6])
-        return Compartments(*(jax.lax.dynamic_update_slice(v, m, start) for v, m in zip(now, mine)))
+    def least(above: jax.Array | None) -> jax.Array:
+        """The least code of any point, or the least above another. One array at a time: several would be copied."""
 
-    # Only the points that reach this slab.
-    low, high = jnp.searchsorted(at[:, 2], jnp.stack([z[0] - reach_mm, z[-1] + reach_mm]))
-    return jax.lax.fori_loop(low, high, step, Compartments(far, 2.0 * far, none, none))  # type: ignore[no-any-return]
+        def step(i: jax.Array, now: jax.Array) -> jax.Array:
+            row, corner = rows[i], jnp.stack([at[i, 2] - z[0], at[i, 1] - y[0], at[i, 0] - x[0]]) / canvas.voxel_mm
+            starts = zip(corner, box, canvas.shape)
+            start = [jnp.clip(jnp.round(c).astype(jnp.int32) - n // 2, 0, m - n) for c, n, m in starts]
+            q = [(jax.lax.dynamic_slice(v, start, box) - row[j]) * row[3 + j] for j, v in enumerate(e)]
+            mine = _code(jnp.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2), row[6])
+            here = jax.lax.dynamic_slice(now, start, box)
+            free = True if above is None else mine > jax.lax.dynamic_slice(above, start, box)
+            return jax.lax.dynamic_update_slice(now, jnp.where(free, jnp.minimum(here, mine), here), start)
+
+        return jax.lax.fori_loop(low, high, step, far)  # type: ignore[no-any-return]
+
+    (near,) = keep(least(None))
+    following = least(near)
+    return Compartments(*_decode(near), *_decode(following))
 
 
-def _nearer(now: Compartments, d: jax.Array, value: jax.Array) -> Compartments:
-    first, second = d < now.near_mm, d < now.next_mm
-    return Compartments(
-        jnp.minimum(now.near_mm, d),
-        jnp.where(first, now.near_mm, jnp.minimum(now.next_mm, d)),
-        jnp.where(first, value, now.own),
-        jnp.where(first, now.own, jnp.where(second, value, now.other)),
-    )
+def _code(distance_mm: jax.Array, value: jax.Array) -> jax.Array:
+    """Distance and value in one whole number, int32, in the order of distances."""
+    return (distance_mm * _STEPS_PER_MM).astype(jnp.int32) * _VALUES + (value * (_VALUES - 1)).astype(jnp.int32)
+
+
+def _decode(code: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return (code // _VALUES).astype(jnp.float32) / _STEPS_PER_MM, (code % _VALUES).astype(jnp.float32) / (_VALUES - 1)

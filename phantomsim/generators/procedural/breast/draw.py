@@ -34,7 +34,7 @@ BREAST = {
     "pectoral-muscle": "muscle",
 }
 CHEST = {"chest-skin": "skin", "chest-fat": "adipose"} | chest.ORGANS
-PLATES = {"paddle": "polycarbonate", "support": "carbon"}
+PLATES = {"chest-skin": "skin", "paddle": "polycarbonate", "support": "carbon"}
 FAT = ("subcutaneous-fat", "retromammary-fat", "interlobular-fat")
 FILLET_MM = 14.0  # between breast and chest; unverified
 WALL_MM = 0.25  # of a duct, unverified
@@ -73,6 +73,7 @@ def compressed(canvas: Canvas, n: Numbers) -> None:
     level = distance(lambda *p: compression.outline(p, k), canvas.p)
     nipple = compression.world((0.0 * f.c, f.c, 0.0 * f.c), f, k)
     skin = _skin(canvas, level, e, behind, n)
+    canvas.put("chest-skin", -behind, on=["skin"])
     canvas.put("pectoral-muscle", -behind, on=["subcutaneous-fat"])
     canvas.put("air", n["pectoral_mm"] - behind)  # nothing of the chest is drawn behind it
     _inside(canvas, e, f, n, skin, nipple, 1)
@@ -104,7 +105,7 @@ def _inside(canvas: Canvas, e: Point, f: Frame, n: Numbers, body: jax.Array, nip
     field, inside = keep(gland.gland(e, f, n, inside, parts), inside)
     canvas.put("retromammary-fat", e[1] - gland.retromammary_mm(f, n), on=["subcutaneous-fat"])
     canvas.put("interlobular-fat", inside, on=FAT)
-    under_skin = canvas.cover(body + n["skin_mm"] + 1.5) * canvas.cover(2.0 - e[1])
+    under_skin = canvas.cover(body + n["skin_mm"] + 1.5) * canvas.cover(3.0 - e[1])
     canvas.organ("gland", "gland", field, FAT, n["gland_mL"], where=under_skin)
     wall = canvas.sheet(0.5 * (parts.next_mm - parts.near_mm), n["ligament_mm"])
     canvas.put("ligaments", wall, on=FAT, where=jnp.abs(parts.own - parts.other) > _LIGAMENT)
