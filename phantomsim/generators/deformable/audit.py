@@ -170,7 +170,7 @@ def wasserstein_range(real: Sequence[float], seed: int, made: int) -> float:
 def carriers_share(values: Sequence[float], carrier: Sequence[str]) -> float:
     """Share of a measure's variance that the carrier explains: omega squared of one-way analysis of variance.
 
-    Unlike eta squared it is not biased upwards by few patients a carrier (Okada 2013, doi:10.2333/bhmk.40.129).
+    Unlike eta squared it is not biased upwards by few patients a carrier (Liu 2022, doi:10.5964/meth.7745).
     """
     x, who = np.asarray(values, float), np.asarray(carrier)
     kinds = [x[who == c] for c in sorted(set(who))]

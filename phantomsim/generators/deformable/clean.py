@@ -17,11 +17,13 @@ def dissolve(label: np.ndarray, wholes: tuple[tuple[int, ...], ...], most_voxels
         How many voxels changed.
     """
     changed = 0
+    boxes = ndimage.find_objects(label.astype(np.int32) + 1)
     for numbers in wholes:
-        boxes = ndimage.find_objects(np.isin(label, numbers).astype(np.uint8))
-        if not boxes:
+        there = [boxes[k] for k in numbers if k < len(boxes) and boxes[k] is not None]
+        if not there:
             continue
-        box = tuple(slice(max(0, b.start - 1), b.stop + 1) for b in boxes[0])
+        low, high = np.min([[b.start for b in t] for t in there], 0), np.max([[b.stop for b in t] for t in there], 0)
+        box = tuple(slice(max(0, int(a) - 1), int(b) + 1) for a, b in zip(low, high))
         inside = label[box]
         mask = np.isin(inside, numbers)
         pieces, count = ndimage.label(mask, TOUCHING)

@@ -130,7 +130,7 @@ def _phantom(anatomy: Anatomy, label: np.ndarray, loose: int, ready: Prepared, s
     tissues = tissue_names(spec.labels)
     of_structure = np.array([tissues.index(spec.labels.tissues[n]) for n in names], np.uint8)
     counts = np.bincount(label.ravel(), minlength=len(names)) * grid.voxel_mL
-    known: dict[str, float | str] = {f"{'asked_' * (k in spec.quantities)}{k}": v for k, v in ready.facts.items()}
+    known: dict[str, float | str] = {f"{'asked_' * (k in spec.covariates)}{k}": v for k, v in ready.facts.items()}
     known |= {
         f"{n.replace('-', '_')}_mL": float(v) for n, v in zip(names, counts) if v and spec.labels.tissues[n] != "air"
     }

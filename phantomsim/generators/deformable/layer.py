@@ -13,7 +13,7 @@ from scipy import ndimage
 from phantomsim.generators.deformable.lattice import Lattice, sample
 from phantomsim.generators.deformable.model_file import Model
 
-RAYS, STEP_MM, REACH_MM = 600, 0.5, 160.0
+RAYS, STEP_MM, REACH_MM = 300, 0.5, 130.0
 SOFT_MM = 1.5  # the distance's smoothing [mm], so that its gradient is a smooth normal
 
 

@@ -17,7 +17,7 @@ from phantomsim.generators.deformable.spec import Folds
 
 ZOOM = 2  # the fine structure's voxels are half as large as those of the likelihoods
 LEAST = 0.004  # likelihoods below are rounding
-ALONG = 0.8  # share of the folds' variance that is constant along the outer surface's normal
+ALONG = 0.95  # share of the folds' variance that is constant along the outer surface's normal
 
 
 def realise(

@@ -134,5 +134,11 @@ def _model(tensors: dict[str, np.ndarray], about: dict) -> Model:
         raise ValueError(f"arrays {basis.shape}, {likely.shape} do not fit the lattice {shape}")
     if not all(np.isfinite(t.astype(np.float32)).all() for t in (basis, tensors["stretches"], tensors["bias"])):
         raise ValueError("numbers that are not finite")
-    decoder = Decoder(jnp.asarray(basis, jnp.float32), jnp.asarray(tensors["stretches"]), lattice, about["blend_mm"], about["global_share"])
+    decoder = Decoder(
+        jnp.asarray(basis, jnp.float32),
+        jnp.asarray(tensors["stretches"]),
+        lattice,
+        about["blend_mm"],
+        about["global_share"],
+    )
     return Model(decoder, names, likely, tensors["bias"], atlas, about)

@@ -38,8 +38,7 @@ def conditioned(
     """The code nearest to a random one whose log volumes are those wanted, and its log volumes.
 
     A standard normal draw moved by the least change that fulfils linear conditions is a draw from the conditional
-    law (Doucet 2010, "A note on efficient conditional simulation of Gaussian distributions"); volumes are not quite
-    linear, hence a few steps.
+    law (Hoffman and Ribak 1991, doi:10.1086/186160); volumes are not quite linear, hence a few steps.
     """
     decoder = nnx.merge(graph, state)
     flat, unflat = ravel_pytree(code)

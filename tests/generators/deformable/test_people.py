@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,15 +23,13 @@ def trained(generator, people):
     lines = []
     paths = sorted(people.glob("*.nii.gz"))
     model = train.train(generator, paths, ["dan"], lines.append)
-    from pathlib import Path
-
     model_file.write(Path(generator.model), model)
     assert model.about["people"] == ["ann", "bob", "cat"]
     return generator, model
 
 
 def test_the_mean_is_symmetric_and_between_the_people(trained):
-    generator, model = trained
+    _, model = trained
     assert np.array_equal(model.likely, model.likely[..., ::-1])
     core = model.likely[model.structures.index("core")].sum() / 255 * 0.064
     volumes = [4 / 3 * np.pi * np.prod(r) / 1000 for r in ((36, 40, 34), (44, 44, 38), (40, 46, 36))]
@@ -94,8 +93,8 @@ def test_a_cut_body_is_seen_and_lends_nothing(trained, people):
 
 
 def test_bad_models_are_refused(trained, tmp_path):
-    generator, model = trained
-    whole = gzip.decompress(open(generator.model, "rb").read())
+    generator, _ = trained
+    whole = gzip.decompress(Path(generator.model).read_bytes())
     bad = tmp_path / "bad.gz"
     for data, words in ((gzip.compress(whole[: len(whole) // 2]), "not a model"), (b"text", "unpacked")):
         bad.write_bytes(data)
