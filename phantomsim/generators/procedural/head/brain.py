@@ -65,7 +65,7 @@ def _spaces(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> Spaces:
     stem = union(
         chain((0.8 * p[0], p[1], p[2]), STEM, (9.0, 12.5, 7.5, 5.5)),
         capsule(p, (8.0, -8.0, -6.0), (5.0, -8.0, -20.0), 6.0),
-        capsule(p, (8.0, -18.0, -28.0), (20.0, -36.0, -32.0), 6.5),
+        capsule(p, (8.0, -18.0, -28.0), (18.0, -34.0, -31.0), 7.5),
     )
     lobed = jnp.maximum(jnp.maximum(smooth_union(lobes, vermis, 8.0), under + 1.2), case + 2.2)
     cerebellum = lobed - canvas.level("cerebellum", lobed, _but(canvas, case + 0.8, stem), LOST * n["cerebellum_mL"])

@@ -16,7 +16,7 @@ def orbits(canvas: Canvas, n: Numbers) -> None:
     """Paint both; the eye's axial length is a covariate."""
     p = (jnp.abs(canvas.p[0]), canvas.p[1], canvas.p[2])
     r = n["eye_diameter_mm"] / 2
-    eye = (32.0, 79.5 - r, -33.0)
+    eye = (32.0, 78.0 - r, -33.0)
     apex = (11.0, 28.0, -27.0)
     cone = lambda: union(  # noqa: E731
         ellipsoid(p, (31.0, 66.0, -33.0), (18.5, 19.0, 17.0)),
@@ -34,5 +34,6 @@ def orbits(canvas: Canvas, n: Numbers) -> None:
     canvas.put(pair("optic-nerve"), nerve, z_mm=Z_MM)
     globe = lambda: ellipsoid(p, eye, (r, r, r))  # noqa: E731
     canvas.put(pair("eye"), globe, on=[*fat, *pair("eye-muscles"), *pair("optic-nerve"), *SOFT], z_mm=Z_MM)
+    canvas.put("skin", lambda: globe() - 2.5, on=["air"], z_mm=Z_MM)  # lids
     lens = lambda: jnp.maximum(ellipsoid(p, (eye[0], eye[1] + 0.68 * r, eye[2]), (4.5, 2.0, 4.5)), globe() + 0.5)  # noqa: E731
     canvas.put(pair("lens"), lens, z_mm=Z_MM)
