@@ -70,7 +70,7 @@ def _layer(found: Surfaces, layer: Layer, u: float) -> np.ndarray:
 def mottle(spec: Mottle, key: jax.Array, found: Surfaces, spacing_mm: tuple[float, ...]) -> np.ndarray:
     """Local share of the second tissue: plane waves of random directions, so that it is the same on any grid."""
     ways, lengths, phases = jax.random.split(key, 3)
-    direction = np.asarray(jax.random.normal(ways, (WAVES, 3)), np.float32)
+    direction = np.array(jax.random.normal(ways, (WAVES, 3)), np.float32)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     length = spec.coarsest_mm * 4.0 ** -np.asarray(jax.random.uniform(lengths, (WAVES,)), np.float32)
     phase = np.asarray(jax.random.uniform(phases, (WAVES,)), np.float32) * (2 * np.pi)

@@ -14,7 +14,10 @@ import numpy as np
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions.regions import bounds, depth_mm, inside, mask, ventricles
 from phantomsim.generators.lesions.star import Star
+from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
+
+FLOOR = 0.5  # growth of the depth upwards above which a wall is the skull's base
 
 
 @dataclass
@@ -96,8 +99,9 @@ def lens(space: Space, at: np.ndarray, flatness: float) -> Field:
     beside = _beside(space, at, box)
     half = flatness / 2
     # depth / s + (beside / (half s))^2 = 1, solved for the thickness s.
-    size = (depth + np.sqrt(depth**2 + 4 * (beside / half) ** 2)) / 2
-    return _field(space, np.where(depth > 0, size, np.inf), box)
+    deep = np.maximum(depth, 0)  # the wall's own voxels, too
+    size = (deep + np.sqrt(deep**2 + 4 * (beside / half) ** 2)) / 2
+    return _field(space, np.where(space.brain(), size, np.inf), box)
 
 
 def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> Field:
@@ -105,14 +109,15 @@ def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> F
     depth, box = space.depth()
     grid = space.phantom.grid
     beside = _beside(space, at, box)
-    left = np.clip(1 - depth / thickness_mm, 1e-6, 1.0)
+    left = np.clip(1 - np.maximum(depth, 0) / thickness_mm, 1e-6, 1.0)
     size = beside / left ** (1 / rim)
     axis = int(np.argmax(np.abs(np.asarray(grid.direction)[0, ::-1])))  # the grid's axis along left and right
     shape = depth.shape[axis]
     middle, mine = shape / 2, at[axis] - box[axis].start
     side = np.arange(shape) > middle if mine > middle else np.arange(shape) < middle
     side = side.reshape([-1 if a == axis else 1 for a in range(3)])
-    return _field(space, np.where((depth > 0) & (depth < thickness_mm) & side, size, np.inf), box)
+    floor = _upwards(depth, grid) > FLOOR  # blood lies over the convexity, not on the base of the skull
+    return _field(space, np.where(space.brain() & (depth < thickness_mm) & side & ~floor, size, np.inf), box)
 
 
 def cistern(space: Space, at: np.ndarray, fill: tuple[str, ...], star: Star) -> Field:
@@ -155,6 +160,13 @@ def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
     offset = [(np.arange(b.start, b.stop) - c) * d for b, c, d in zip(box, at, space.phantom.grid.spacing_mm)]
     z, y, x = np.ix_(*offset)
     return np.sqrt(np.maximum(z * z + y * y + x * x - depth**2, 0.0)).astype(np.float32)
+
+
+def _upwards(depth: np.ndarray, grid: Grid) -> np.ndarray:
+    """How fast the depth grows towards the head's top [1]; near 1 on the base of the skull."""
+    up = np.asarray(grid.direction)[2, ::-1]
+    axis = int(np.argmax(np.abs(up)))
+    return np.gradient(depth, grid.spacing_mm[axis] * float(np.sign(up[axis])), axis=axis)
 
 
 def _field(space: Space, value: np.ndarray, box: tuple[slice, ...]) -> Field:

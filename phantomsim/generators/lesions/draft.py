@@ -51,7 +51,6 @@ class Draft:
     """
 
     kind: LesionKind
-    phase: str
     form: Form | Cluster | None
     shape: jax.Array
     where: jax.Array
@@ -62,10 +61,10 @@ class Draft:
     bound_mL: float | None = None
 
     @classmethod
-    def of(cls, kind: LesionKind, phase: str, shape: jax.Array, where: jax.Array, numbers: np.ndarray) -> Draft:
+    def of(cls, kind: LesionKind, shape: jax.Array, where: jax.Array, numbers: np.ndarray) -> Draft:
         own = numbers[FORM] if len(numbers) else np.full(8, 0.5)
         made = None if isinstance(kind.shape, CONFORMING) else form(kind.shape, shape, own)
-        return cls(kind, phase, made, shape, where, numbers if len(numbers) else np.full(32, 0.5))
+        return cls(kind, made, shape, where, numbers if len(numbers) else np.full(32, 0.5))
 
     def places(self, tries: int) -> Iterable[np.ndarray]:
         """Four uniform numbers for each place that may be tried."""
@@ -158,7 +157,6 @@ class Draft:
     def _lesion(self, phantom: Phantom, at: Place, host: str) -> Lesion:
         found, grid = at.surfaces, phantom.grid
         index = {name: i for i, name in enumerate(phantom.tissues)}
-        tissue = self.kind.tissue if self.phase == "native" else self.kind.phases[self.phase].tissue
         total = float(found.whole.sum(dtype=np.float64))
         mass = [
             found.whole.sum(axis=tuple(b for b in range(3) if b != a), dtype=float) @ np.arange(n) / total
@@ -170,8 +168,10 @@ class Draft:
         if self.kind.oedema is not None:
             around = oedema(self.kind.oedema, found, float(self.numbers[OEDEMA]), phantom, taken_by(phantom), index)
         centre = tuple(grid.world(np.array(mass) + found.start).tolist())
-        overlay = overlay_of(found.whole, found.start, index[tissue])
-        return Lesion(overlay, centre, total * grid.voxel_mL, 1.0, self.kind.name, host, tissue, inner, around)  # type: ignore[arg-type]
+        overlay = overlay_of(found.whole, found.start, index[self.kind.tissue])
+        return Lesion(
+            overlay, centre, total * grid.voxel_mL, 1.0, self.kind.name, host, self.kind.tissue, inner, around
+        )  # type: ignore[arg-type]
 
     def _host(self, phantom: Phantom, middle: np.ndarray) -> str:
         """The organ of its centre where the phantom knows organs and the host is one, else the tissue."""

@@ -21,10 +21,10 @@ from scipy import ndimage, sparse
 from phantomsim.errors import PlacementError
 from phantomsim.grid import Grid
 
-STEPS = 6  # in which the lesion grows
+STEPS = 5  # in which the lesion grows
 SUBSTEPS = 2  # of the midpoint rule in each
 MOST_FLUID = 0.7  # of the fluid that may leave
-PURE = 3.0  # the sink goes with the fluid's share of a coarse voxel to this power: brain beside it is hardly drained
+PURE = 6.0  # the sink goes with the fluid's share of a coarse voxel to this power: brain beside it is hardly drained
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def flow(
             f"a lesion of {volume_mL:g} mL displaces {share * volume_mL:.3g} mL, but only {room * MOST_FLUID:.3g} mL "
             "of fluid can give way; lower volume_mL or mass_effect.share, or set mass_effect = false"
         )
-    points = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij")).astype(np.float32)
-    back, forth = points.copy(), points.copy()  # in voxels: of matter now where it was; of matter then where it is
+    points = np.argwhere(region).T.astype(np.float32)
+    back, forth = _at_rest(grid.shape), points.copy()  # in voxels: where matter was, everywhere; where it went, inside
     system = _system(region, grid.spacing_mm)
     guess = np.zeros(int(region.sum()))
     volumes = volume_mL * (1 - share + share * np.arange(STEPS + 1) / STEPS)
@@ -92,9 +92,16 @@ def flow(
         for _ in range(SUBSTEPS):
             here = _stepped(here, velocity, -1 / SUBSTEPS)
             forth = _stepped(forth, velocity, 1 / SUBSTEPS)
-        back = np.stack([ndimage.map_coordinates(b, here, order=1, mode="nearest") for b in back])
-    spacing = np.asarray(grid.spacing_mm, np.float32).reshape(3, 1, 1, 1)
-    return Flow(grid, (back - points) * spacing, (forth - points) * spacing, region)
+        was = [ndimage.map_coordinates(b, here, order=1, mode="nearest") for b in back]
+        back[:, region] = was
+    spacing = np.asarray(grid.spacing_mm, np.float32).reshape(3, 1)
+    went = np.zeros(back.shape, np.float32)
+    went[:, region] = (forth - points) * spacing
+    return Flow(grid, (back - _at_rest(grid.shape)) * spacing[..., None, None], went, region)
+
+
+def _at_rest(shape: tuple[int, ...]) -> np.ndarray:
+    return np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij")).astype(np.float32)
 
 
 def _piece(region: np.ndarray, lesion: np.ndarray) -> np.ndarray:
@@ -157,7 +164,7 @@ def _stepped(points: np.ndarray, velocity: list[np.ndarray], time: float) -> np.
 def _at(velocity: list[np.ndarray], points: np.ndarray) -> np.ndarray:
     found = []
     for axis, faces in enumerate(velocity):
-        shift = np.array([0.5 if a == axis else 0.0 for a in range(3)], np.float32).reshape(3, 1, 1, 1)
+        shift = np.array([0.5 if a == axis else 0.0 for a in range(3)], np.float32)[:, None]
         found.append(ndimage.map_coordinates(faces, points + shift, order=1, mode="nearest"))
     return np.stack(found)
 

@@ -116,9 +116,8 @@ class MassEffect(Spec):
 
 
 class Phase(Spec):
-    """After contrast agent: iodine in tissues [mg/mL] by name, and what the lesion is made of then."""
+    """After contrast agent: iodine in tissues [mg/mL] by name, the lesion's tissue and its layers' among them."""
 
-    tissue: str
     iodine_mg_per_mL: dict[str, Annotated[float, Field(ge=0.0, le=40.0)]] = Field(default_factory=dict)
     source: str = ""
 

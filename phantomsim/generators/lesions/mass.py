@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+from scipy import ndimage
 
 from phantomsim.errors import PlacementError
 from phantomsim.generators.lesions import regions
@@ -14,7 +15,8 @@ from phantomsim.generators.lesions.flow import Flow, coarse_grid, flow
 from phantomsim.generators.lesions.kind_spec import MassEffect
 from phantomsim.phantom import Phantom
 
-COARSE_MM = 3.0  # voxels of the flow
+COARSE_MM = 4.0  # voxels of the flow
+DEEP_MM = 25.0  # of the midline's points below the skull
 
 
 def pushed(
@@ -54,7 +56,7 @@ def pushed(
 
 
 def midline_shift_mm(found: Flow) -> float:
-    """The furthest that a point of the middle plane went to a side [mm].
+    """The furthest that a deep point of the middle plane went to a side, as at the septum pellucidum [mm].
 
     The middle plane is that of the moving region's box, across the grid's axis that lies along left and right.
     """
@@ -62,5 +64,6 @@ def midline_shift_mm(found: Flow) -> float:
     at = (found.grid.shape[axis] - 1) / 2
     planes = [math.floor(at), math.ceil(at)]
     sideways = np.mean([np.take(found.forth_mm[axis], p, axis) for p in planes], axis=0)
-    moved = np.take(found.moved, planes[0], axis) & np.take(found.moved, planes[1], axis)
+    deep = ndimage.distance_transform_edt(np.pad(found.moved, 1), found.grid.spacing_mm)[1:-1, 1:-1, 1:-1] > DEEP_MM
+    moved = np.take(deep, planes[0], axis) & np.take(deep, planes[1], axis)
     return float(np.abs(sideways[moved]).max(initial=0.0))

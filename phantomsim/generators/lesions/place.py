@@ -44,9 +44,10 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         if not regions.known(phantom, (name,)):
             raise TissueError(f'{phantom.facts.subject}: forbidden names "{name}", which the phantom does not have')
     key = patient_key(seed, patient, Stream.LESION)
-    phantom = dataclasses.replace(phantom, tissues=_tissues(phantom, kind, lesions.phase))
+    phantom = dataclasses.replace(phantom, tissues=_tissues(phantom, kind))
     room, refused, told = Room.of(phantom, kind), Counter[str](), []
-    for i in range(_count(kind, key)):
+    count = _count(kind, key)
+    for i in range(count):
         one = jax.random.fold_in(key, i)
         draft = _draft(one, kind, lesions)
         found, why = _try(draft, room, lesions.max_tries)
@@ -58,11 +59,11 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         phantom, told_of_it = draft.into(room.phantom, found)
         told.append(told_of_it)
         if phantom.label is not room.phantom.label:  # the anatomy has moved
-            room = Room.of(phantom, kind)
+            room = Room.of(phantom, kind) if i + 1 < count else room
         else:
             room.phantom = phantom
             room.occupy(phantom.lesions[-1])
-    skipped = _count(kind, key) - len(told)
+    skipped = count - len(told)
     provenance = phantom.facts.provenance | {
         "refused_placements": int(refused.total()),
         "refused_by_rule": dict(sorted(refused.items())),
@@ -70,7 +71,8 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         "lesions": told,
     }
     facts = Facts(phantom.facts.subject, phantom.facts.covariates, provenance)
-    return dataclasses.replace(phantom, tissues=_enhanced(phantom.tissues, kind, lesions.phase), facts=facts)
+    phantom = dataclasses.replace(phantom, facts=facts)
+    return phantom if lesions.phase == "native" else enhanced(phantom, kind.phases[lesions.phase].iodine_mg_per_mL)
 
 
 def _count(kind: LesionKind, key: jax.Array) -> int:
@@ -86,7 +88,7 @@ def _draft(key: jax.Array, kind: LesionKind, lesions: Lesions) -> Draft:
     numbers = np.zeros(0)
     if not isinstance(lesions.kind, str):
         numbers = np.asarray(jax.random.uniform(jax.random.fold_in(key, _NUMBERS), (32,)), float)
-    draft = Draft.of(kind, lesions.phase, shape, where, numbers)
+    draft = Draft.of(kind, shape, where, numbers)
     start = kind.volume_mL.quantile(u) if kind.volume_mL else float(draft.form.volume_mL.sum())  # type: ignore[union-attr]
     days = kind.doubling_days.quantile(numbers[0]) if kind.doubling_days else None
     until = lesions.days if lesions.until_days is None else lesions.until_days
@@ -113,20 +115,22 @@ def _try(draft: Draft, room: Room, tries: int) -> tuple[Any, Counter[str]]:
     return None, refused
 
 
-def _tissues(phantom: Phantom, kind: LesionKind, phase: str) -> tuple[str, ...]:
+def _tissues(phantom: Phantom, kind: LesionKind) -> tuple[str, ...]:
     """The phantom's tissues and those of the lesion."""
-    main = kind.tissue if phase == "native" else kind.phases[phase].tissue
-    own = [main, *(layer.tissue for layer in kind.layers)]
+    own = [kind.tissue, *(layer.tissue for layer in kind.layers)]
     own += [part.tissue for part in (kind.mottle, kind.oedema) if part is not None]
     return tuple(dict.fromkeys((*phantom.tissues, *own)))
 
 
-def _enhanced(tissues: tuple[str, ...], kind: LesionKind, phase: str) -> tuple[str, ...]:
-    """Tissues with the contrast agent of a phase in them."""
-    if phase == "native":
-        return tissues
-    iodine = kind.phases[phase].iodine_mg_per_mL
-    return tuple(f"iodine-{t}-{iodine[t]:g}" if t in iodine else t for t in tissues)
+def enhanced(phantom: Phantom, iodine_mg_per_mL: dict[str, float]) -> Phantom:
+    """The patient with contrast agent in some tissues, by name; others stay."""
+    tissues = tuple(_with(t, iodine_mg_per_mL) for t in phantom.tissues)
+    lesions = tuple(dataclasses.replace(s, tissue=_with(s.tissue, iodine_mg_per_mL)) for s in phantom.lesions)
+    return dataclasses.replace(phantom, tissues=tissues, lesions=lesions)
+
+
+def _with(tissue: str, iodine_mg_per_mL: dict[str, float]) -> str:
+    return f"iodine-{tissue}-{iodine_mg_per_mL[tissue]:g}" if tissue in iodine_mg_per_mL else tissue
 
 
 def _failure(room: Room, kind: LesionKind, lesions: Lesions, draft: Draft, why: Counter[str], number: int) -> str:

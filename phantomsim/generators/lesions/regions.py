@@ -14,8 +14,9 @@ from phantomsim.phantom import Phantom
 
 VENTRICLES = "*ventricle*"
 BRAIN = ("grey-matter", "white-matter", "deep-grey-matter", "brain", "csf")
-DEEP_MM = 20.0  # cerebrospinal fluid deeper than this below the inner table is a ventricle's, where no organ says so
-LEAST_PART = 0.2  # of the largest such piece; smaller ones are cisterns between the lobes
+DEEP_MM = 20.0  # cerebrospinal fluid may be a ventricle's from this depth below the inner table on
+LEAST_PART = 0.2  # of the largest such piece; smaller ones are left out
+WHITE_WALL = 0.4  # share of a ventricle's wall that is white matter
 COARSE_MM = 2.0  # voxels on which distances are measured that only weigh places
 
 
@@ -75,40 +76,57 @@ def inside(phantom: Phantom) -> tuple[np.ndarray, tuple[slice, ...]]:
 
 
 def ventricles(phantom: Phantom) -> np.ndarray:
-    """The ventricles, bool [z, y, x]: organs of that name, else fluid deep inside the skull (largest pieces).
+    """The ventricles, bool [z, y, x]: organs of that name, else told by their looks.
+
+    They are told as fluid deep inside the skull in pieces too thick to be sulci, whose walls are white matter for a
+    good part (those of cisterns are grey).
 
     Raises:
         TissueError: the phantom has none.
     """
+    label = np.asarray(phantom.label)
     if organ_names(phantom, VENTRICLES):
-        fluid = tissue_table(phantom, ("csf",))[np.asarray(phantom.label)]
-        return mask(phantom, (VENTRICLES,)) & fluid
+        return mask(phantom, (VENTRICLES,)) & tissue_table(phantom, ("csf",))[label]
     brain, box = inside(phantom)
-    deep = depth_mm(brain, phantom.grid) > DEEP_MM
-    fluid = tissue_table(phantom, ("csf",))[np.asarray(phantom.label)[box]] & deep
-    pieces, count = ndimage.label(fluid)
-    if not count:
+    label = label[box]
+    fluid = tissue_table(phantom, ("csf",))[label]
+    deep = fluid & (depth_mm(brain, phantom.grid) > DEEP_MM)
+    core = deep & ~ndimage.binary_dilation(tissue_table(phantom, ("grey-matter",))[label])
+    found = _walled(core, fluid, tissue_table(phantom, ("white-matter",))[label], brain)
+    if found is None:
         raise TissueError(f"{phantom.facts.subject}: the phantom has no ventricles that could be told")
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
     out = np.zeros(phantom.grid.shape, bool)
-    out[box] = (sizes >= LEAST_PART * sizes.max())[pieces]
+    out[box] = ndimage.binary_dilation(found, iterations=2) & fluid
     return out
+
+
+def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.ndarray) -> np.ndarray | None:
+    """The larger pieces with walls of white matter; None where there are none."""
+    pieces, count = ndimage.label(core)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    kept, most = np.zeros(count + 1, bool), 0
+    for i in np.argsort(-sizes[1:])[:12] + 1:  # from large to small; the rest are crumbs
+        if sizes[i] < LEAST_PART * most:
+            break
+        cut = tuple(slice(max(0, b.start - 4), b.stop + 4) for b in bounds(pieces == i))
+        shell = ndimage.binary_dilation(pieces[cut] == i, iterations=3) & ~fluid[cut] & brain[cut]
+        if shell.any() and white[cut][shell].mean() >= WHITE_WALL:
+            kept[i], most = True, max(most, int(sizes[i]))
+    return kept[pieces] if kept.any() else None
 
 
 def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
     """Distance of voxel centres from the outside of a region, on coarse voxels, interpolated [mm], float32 [z, y, x].
 
-    A voxel at the surface is half a voxel deep.
+    Below 0 outside, but no measure of how far.
     """
     step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
     padded = np.pad(region, [(s, s + (-n) % s) for n, s in zip(region.shape, step)])
     coarse = _pooled(padded, step)
     spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
-    distance = ndimage.distance_transform_edt(coarse >= 0.5, spacing) - 0.5 * min(spacing)
-    out = ndimage.distance_transform_edt(coarse < 0.5, spacing) - 0.5 * min(spacing)
-    signed = np.where(coarse >= 0.5, distance, -out).astype(np.float32)
-    return _fine(signed, region.shape, step)
+    half = 0.5 * min(spacing)
+    distance = ndimage.distance_transform_edt(coarse >= 0.5, spacing).astype(np.float32) - half
+    return _fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
 
 
 def far_mm(thing: np.ndarray, grid: Grid, points: np.ndarray) -> np.ndarray:

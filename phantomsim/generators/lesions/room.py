@@ -156,9 +156,11 @@ class Room:
         depth, box = self.space.depth()
         at = points - [b.start for b in box]
         if name == "vertex":
-            up = np.asarray(self.phantom.grid.direction)[2, ::-1] * self.phantom.grid.spacing_mm
-            brain = np.argwhere(self.space.brain())
-            top = brain[np.argmax(brain @ up)]
+            up = np.asarray(self.phantom.grid.direction)[2, ::-1]
+            axis = int(np.argmax(np.abs(up)))
+            last = depth.shape[axis] - 1 if up[axis] > 0 else 0
+            plane = np.argwhere(np.take(self.space.brain(), last, axis)).mean(axis=0)
+            top = np.insert(plane, axis, last)
             return np.linalg.norm((at - top) * self.phantom.grid.spacing_mm, axis=1)
         outside = ((at < 0) | (at >= depth.shape)).any(axis=1)
         clipped = np.clip(at, 0, np.array(depth.shape) - 1)
