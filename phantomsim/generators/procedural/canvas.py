@@ -137,6 +137,32 @@ class Canvas:
         # The barrier keeps the compiler from drawing all earlier organs again inside each later one.
         self.now = jax.lax.optimization_barrier(now)
 
+    def puts(
+        self,
+        organs: Sequence[str | tuple[str, str]],
+        rows: jax.Array,
+        field: Callable[[jax.Array], jax.Array],
+        on: Sequence[str],
+        z_mm: tuple[Number, Number],
+    ) -> None:
+        """Paint several organs of one kind one after the other, by one compiled body.
+
+        Args:
+            organs: names, or pairs, as of `put`.
+            rows: what tells them apart, [organ, ...]; `field` of a row is an organ's field [mm].
+        """
+        pairs = [(o, o) if isinstance(o, str) else o for o in organs]
+        labels = jnp.array([[self.organs.index(name) for name in pair] for pair in pairs], jnp.uint8)
+        takes = lambda now: self._among(now, on)  # noqa: E731
+
+        def step(now: Painted, each: tuple[jax.Array, jax.Array]) -> tuple[Painted, None]:
+            label, row = each
+            index = jnp.where(self.p[0] > 0, label[1], label[0])
+            return over(now, index, self.cover(field(row)), *takes(now)), None
+
+        draw = lambda now: jax.lax.scan(step, now, (labels, rows))[0]  # noqa: E731
+        self.now = jax.lax.cond(self.reaches(z_mm), draw, lambda same: same, self.now)
+
     def reaches(self, z_mm: tuple[Number, Number]) -> jax.Array:
         """Whether the grid holds any of a range of z."""
         z = self.p[2].ravel()
@@ -193,10 +219,23 @@ class Canvas:
     def _among(self, now: Painted, organs: Sequence[str]) -> tuple[jax.Array, jax.Array]:
         """1 where a voxel's first and second organ is one of these, else 0."""
         first, second = jnp.zeros(self.shape, bool), jnp.zeros(self.shape, bool)
-        for name in organs:
-            index = jnp.uint8(self.organs.index(name))
-            first, second = first | (now.first == index), second | (now.second == index)
+        for low, high in _runs([self.organs.index(name) for name in organs]):
+            first, second = first | _within(now.first, low, high), second | _within(now.second, low, high)
         return first.astype(jnp.float32), second.astype(jnp.float32)
+
+
+def _runs(labels: list[int]) -> list[tuple[int, int]]:
+    """First and last of each run of successive labels: two comparisons for a run instead of one for each of many."""
+    out: list[tuple[int, int]] = []
+    for label in sorted(set(labels)):
+        out = [*out[:-1], (out[-1][0], label)] if out and out[-1][1] == label - 1 else [*out, (label, label)]
+    return out
+
+
+def _within(label: jax.Array, low: int, high: int) -> jax.Array:
+    if low == high:
+        return label == jnp.uint8(low)
+    return (label >= jnp.uint8(low)) & (label <= jnp.uint8(high))
 
 
 def over(now: Painted, index: jax.Array, cover: jax.Array, takes_first: jax.Array, takes_second: jax.Array) -> Painted:
