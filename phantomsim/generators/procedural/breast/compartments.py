@@ -65,7 +65,11 @@ def compartments(canvas: Canvas, e: Point, rows: jax.Array, at: jax.Array, reach
     count = math.ceil(2.0 * reach_mm * canvas.per_cm / 10.0) + 1
     box = tuple(min(count, n) for n in canvas.shape)
     x, y, z = (a.ravel() for a in canvas.p)
-    e = tuple(jnp.broadcast_to(v, canvas.shape) for v in e)
+    e = (
+        jnp.broadcast_to(e[0], canvas.shape),
+        jnp.broadcast_to(e[1], canvas.shape),
+        jnp.broadcast_to(e[2], canvas.shape),
+    )
     low, high = jnp.searchsorted(at[:, 2], jnp.stack([z[0] - reach_mm, z[-1] + reach_mm]))  # those that reach this slab
     far = jnp.full(canvas.shape, _code(jnp.float32(2.0 * reach_mm), jnp.float32(0.5)))
 

