@@ -126,7 +126,7 @@ def train(
     """
     if not epochs:
         return decoder, codes
-    graph, state, fixed = nnx.split(decoder, nnx.Param, ...)
+    graph, state, *fixed = nnx.split(decoder, nnx.Param, ...)
     spread = float(jnp.sqrt((decoder.basis[...] ** 2).sum(axis=-1).mean()))
     total = epochs * len(images)
     for_state = optax.adam(optax.cosine_decay_schedule(BASIS_RATE * spread, total, 0.05))
@@ -141,7 +141,7 @@ def train(
         mine, memory = jax.tree.map(lambda a: a[who], (learner.codes, learner.codes_memory))
 
         def value_of(state: nnx.State, mine: tuple[Code, Pose]) -> jax.Array:
-            return loss(nnx.merge(graph, state, fixed), mine[0], mine[1], rotation, image, view, weights)
+            return loss(nnx.merge(graph, state, *fixed), mine[0], mine[1], rotation, image, view, weights)
 
         value, (state_slope, slope) = jax.value_and_grad(value_of, argnums=(0, 1))(learner.state, mine)
         change, state_memory = for_state.update(state_slope, learner.state_memory)
@@ -163,4 +163,4 @@ def train(
             values.append(value)
         if epoch % 10 == 9 or epoch in (0, epochs - 1):
             report(f"decoder epoch {epoch + 1} of {epochs}: loss {float(jnp.mean(jnp.stack(values))):.4f}")
-    return nnx.merge(graph, learner.state, fixed), learner.codes[0]
+    return nnx.merge(graph, learner.state, *fixed), learner.codes[0]
