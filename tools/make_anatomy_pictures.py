@@ -19,7 +19,7 @@ from phantomsim.spec import read
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED, PATIENTS = 3, 16
-VOXEL_MM = {"chest": 2.5}  # coarser than the generator's own, to be quick
+VOXEL_MM = {"chest": 3.2}  # coarser than the generator's own, to be quick
 HEIGHT = 200  # pixels of a row
 COLOURS = 128  # of the palette
 

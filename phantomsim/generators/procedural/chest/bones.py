@@ -81,7 +81,7 @@ def _spine(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> None:
         (jnp.abs(x) - 24.0, behind + 9.0 + 0.45 * (jnp.abs(x) - 20.0), level - 2.0), (0.0, 0.0, 0.0), (13.0, 4.6, 6.0)
     )
     (bone, column) = keep(union(body, arch, pedicle, spinous, across), column)
-    t["spine"] = column
+    t["spine"] = union(column, superellipse(x, behind, 19.0, 15.0, 2.3))  # with what leaves its foramina
     canvas.put("discs", column)
     canvas.put("vertebrae-cortical", bone)
     canvas.put("vertebrae-cancellous", bone + BODY_SHELL_MM)

@@ -16,6 +16,7 @@ from phantomsim.laws import Law
 SEED = 11
 TREES = ("arteries", "veins", "bronchi")
 LUNGS = (*lungs.ALL, "fissures", *(name for name in lungs.ORGANS if name.startswith(TREES)))
+SPINE = ("vertebrae-cortical", "vertebrae-cancellous", "discs")
 AORTA = ("aorta-wall", "aorta-blood")
 CHENG = "Cheng 2019, doi:10.2147/COPD.S187596"
 YAMADA = "Yamada 2020, doi:10.1159/000507265, table 3"
@@ -115,7 +116,6 @@ def wall_laws(people: Cohort) -> list[Law]:
             "Schroeder 2013, doi:10.1016/j.injury.2013.03.027",
             wall,
             40.8,
-            14.0,
         ),
     ]
 
@@ -140,25 +140,23 @@ def topology_laws(people: Cohort) -> list[Law]:
         *((lobe,) for lobe in lungs.ALL),
         *((f"{chamber}-blood",) for chamber in ("lv", "rv", "la", "ra")),
         *(("lv-myocardium",), AORTA, ("pulmonary-trunk",), ("airway-lumen", "airway-wall"), ("liver",), ("spleen",)),
-        *(
-            ("vertebrae-cortical", "vertebrae-cancellous", "discs"),
-            ("sternum-cortical", "sternum-cancellous", "xiphoid"),
-        ),
+        ("sternum-cortical", "sternum-cancellous", "xiphoid"),
     )
-    body = tuple(name for name in people.region.organs if name != "air")
+    torn = sum(topology.pieces(one != 0) != 1 for one in people.first)
     blood = tuple(f"{chamber}-blood" for chamber in ("lv", "rv", "la", "ra"))
     sided = ("lung-{}-upper", "lung-{}-lower", "ribs-{}-cancellous", "scapula-{}-cortical", "humerus-{}-cancellous")
     return [
         *(topology.in_one_piece(people, *organs, least_voxels=6) for organs in wholes),
-        topology.in_one_piece(people, *body),
+        topology.in_one_piece(people, *SPINE, least_voxels=40),  # its processes are thinner than a voxel
+        Law("patients whose chest is not of one piece", "topology", 0.0, float(torn), 0.0),
         *(topology.beside(people, name.format("left"), name.format("right")) for name in sided),
         *(
             topology.beside(people, *two)
             for two in (("spleen", "liver"), ("lv-blood", "ra-blood"), ("stomach-wall", "liver"))
         ),
-        topology.apart(people, LUNGS, ("air", "skin", "subcutaneous-fat", "csf", "spinal-cord")),
+        topology.apart(people, LUNGS, ("air", "skin", "subcutaneous-fat", "spinal-cord")),
         topology.apart(people, blood, ("air", "skin", "csf", *(f"ribs-{s}-cortical" for s in ("left", "right")))),
         topology.apart(people, ("lv-blood",), lungs.ALL),
-        topology.apart(people, ("spinal-cord",), ("muscle", "cavity-fat", *lungs.ALL)),
+        topology.apart(people, ("spinal-cord",), ("aorta-blood", "air", *lungs.ALL)),
         topology.apart(people, ("liver", "spleen", "stomach-wall"), ("air", "skin")),
     ]

@@ -40,8 +40,8 @@ def horizontal(f: Frame, p: Point) -> jax.Array:
 
 def septum(f: Frame, p: Point) -> jax.Array:
     """Field [mm] of the mediastinum where it holds nothing large: thin in front, as wide as the spine behind."""
-    wide = 3.5 + 11.0 * jax.nn.sigmoid((25.0 * f.k - p[1]) / 10.0)
-    return jnp.abs(p[0] + 4.0 * f.k) - wide * f.k
+    wide = 4.0 + 11.0 * jax.nn.sigmoid((25.0 * f.k - p[1]) / 10.0)
+    return jnp.abs(p[0] + 2.5 * f.k) - wide * f.k
 
 
 def draw(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> Numbers:

@@ -17,6 +17,7 @@ from phantomsim.generators.procedural.shapes import Number, chain, ellipsoid, tu
 ORGANS = {
     "aorta-wall": "muscle",
     "aorta-blood": "blood",
+    "arch-branches": "blood",
     "pulmonary-trunk": "blood",
     "systemic-veins": "blood",
     "pulmonary-veins": "blood",
@@ -79,18 +80,21 @@ def hila(f: Frame, where: Pose) -> dict[str, Place]:
 
 
 def _aorta(n: Numbers, f: Frame, where: Pose) -> list[Tube]:
-    """Aorta with the roots of its three branches."""
+    """From the valve over the arch to the diaphragm."""
     up, down = n["ascending_aorta_mm"] / 2, n["descending_aorta_mm"] / 2
     arch = 0.5 * (up + down)
     rows: list[Tube] = [(where.at(9.0, 5.0, 22.0), place(f, 14.0, 70.0, 30.0), 0.98 * up, up)]
     rows += path(f, [(14, 70, 30), (17, 58, 55), (9, 44, 79), (-8, 26, 84)], [up, up, 0.95 * arch, 0.92 * arch])
     rows += path(f, [(-8, 26, 84), (-22, 8, 70), (-26, 1, 45), (-25, 1, 0)], [0.92 * arch, 0.95 * arch, down, down])
-    rows += path(f, [(-25, 1, 0), (-19, 5, -60), (-9, 10, -110), (-4, 12, -190)], [down, down, 0.96 * down, 0.9 * down])
-    rows += path(f, [(11, 44, 80), (22, 36, 112), (30, 32, 140), (26, 30, 190)], [7.5, 6.5, 6.0, 4.0])
+    return rows + path(f, [(-25, 1, 0), (-19, 5, -60), (-9, 10, -110), (-4, 12, -190)], [down, down, down, 0.95 * down])
+
+
+def _arch_branches(f: Frame) -> list[Tube]:
+    """Brachiocephalic trunk, left common carotid and left subclavian artery, with what follows in the neck."""
+    rows = path(f, [(11, 44, 80), (22, 36, 112), (30, 32, 140), (26, 30, 190)], [7.5, 6.5, 6.0, 4.0])
     rows += path(f, [(30, 32, 140), (60, 30, 150), (105, 22, 142)], [5.0, 5.0, 4.5])
     rows += path(f, [(-3, 32, 84), (-15, 30, 118), (-24, 30, 190)], [5.0, 4.3, 4.0])
-    rows += path(f, [(-15, 18, 80), (-24, 12, 112), (-44, 18, 140), (-105, 22, 142)], [6.0, 5.3, 5.0, 4.5])
-    return rows
+    return rows + path(f, [(-15, 18, 80), (-24, 12, 112), (-44, 18, 140), (-105, 22, 142)], [6.0, 5.3, 5.0, 4.5])
 
 
 def _pulmonary(n: Numbers, f: Frame, where: Pose) -> list[Tube]:
@@ -142,6 +146,8 @@ def draw(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> Numbers:
     soft = [*room, "muscle", "muscle-fat"]  # above the ribs the vessels run through the neck
     canvas.put("aorta-wall", aorta, on=soft)
     canvas.put("aorta-blood", aorta + AORTIC_WALL_MM * jnp.clip(-aorta / AORTIC_WALL_MM, 0.3, 1.0), on=["aorta-wall"])
+    arms = tubes(p, _arch_branches(f))
+    canvas.put("arch-branches", arms, on=soft)
     canvas.put("pulmonary-trunk", trunk, on=room)
     canvas.put("systemic-veins", veins, on=soft)
     canvas.put("pulmonary-veins", small, on=room)
@@ -170,7 +176,7 @@ def draw(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> Numbers:
     )
     canvas.put("airway-wall", air - AIRWAY_WALL_MM)
     canvas.put("airway-lumen", air, on=["airway-wall"])
-    (every,) = keep(union(aorta, veins, trunk, small, gullet, air - AIRWAY_WALL_MM))
+    (every,) = keep(union(aorta, arms, veins, trunk, small, gullet, air - AIRWAY_WALL_MM))
     return {"tubes": every}
 
 

@@ -28,7 +28,6 @@ ORGANS = {
         for side in ("left", "right")
         for part, tissue in (("fat", "breast-fat"), ("gland", "breast-gland"))
     },
-    "nipple": "skin",
 }
 SKIN_MM = 2.0  # 1.5 to 2.5 mm; unverified
 RIB_MM = 10.0  # from the pleura to the outside of the ribs; unverified
@@ -64,7 +63,7 @@ def draw(canvas: Canvas, n: Numbers, f: Frame) -> Numbers:
     free = 1.0 - canvas.cover(muscle)
     volume = 2.0 * n["breast_mL"] * (1.0 - n["male"])
     breast = breast - canvas.level("breasts", breast, free, volume)
-    outer = smooth_union(body, breast, 24.0)
+    outer = smooth_union(body, breast, 18.0)
     canvas.put("skin", outer)
     canvas.put("subcutaneous-fat", outer + SKIN_MM)
     canvas.put(BREASTS, breast, on=["subcutaneous-fat"])
@@ -127,10 +126,10 @@ def _nipple(n: Numbers, f: Frame) -> tuple[jax.Array, jax.Array, jax.Array]:
 def _breast(n: Numbers, f: Frame, p: Point) -> jax.Array:
     """Field of both breasts of a supine body: flat, hanging to the side."""
     x, y, z = _nipple(n, f)
-    q = (jnp.abs(p[0]) - x - 3.0, p[1] - y - RIB_MM - pectoral_mm(n), p[2] - z)
+    q = (jnp.abs(p[0]) - x - 9.0, p[1] - y - RIB_MM - pectoral_mm(n), p[2] - z)
     lean = 0.3 + 0.05 * f.wobble[5]
     q = (q[0] + lean * q[1], q[1] + 0.35 * q[0] + 0.42 * q[2], q[2])  # the chest falls back to the side and upwards
-    return ellipsoid(q, (0.0, 0.0, 0.0), (76.0, 36.0, 70.0)) + 200.0 * n["male"]  # none in men
+    return ellipsoid(q, (0.0, 0.0, 0.0), (66.0, 38.0, 70.0)) + 200.0 * n["male"]  # none in men
 
 
 def _glands(canvas: Canvas, n: Numbers, f: Frame, breast: jax.Array, volume: jax.Array) -> None:
