@@ -19,14 +19,14 @@ from phantomsim.spec import read
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED, PATIENTS = 3, 16
-VOXEL_MM = {"chest": 3.2}  # coarser than the generator's own, to be quick
+VOXEL_MM = {"chest": 3.2, "breast": 2.0, "breast-compressed": 2.0}  # coarser than the generator's own, to be quick
 HEIGHT = 200  # pixels of a row
 COLOURS = 128  # of the palette
 
 
 def patients(region: str) -> None:
     """Two columns of eight patients, three planes each."""
-    what = read(f"{region}-procedural", Procedural)
+    what = read(region if region == "breast-compressed" else f"{region}-procedural", Procedural)
     voxel = VOXEL_MM[region]
     shape = tuple(round(n * what.voxel_mm / voxel) for n in what.shape)
     what = what.model_copy(update={"voxel_mm": voxel, "shape": shape})

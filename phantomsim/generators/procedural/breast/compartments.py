@@ -65,11 +65,7 @@ def compartments(canvas: Canvas, e: Point, rows: jax.Array, at: jax.Array, reach
     count = math.ceil(2.0 * reach_mm * canvas.per_cm / 10.0) + 1
     box = tuple(min(count, n) for n in canvas.shape)
     x, y, z = (a.ravel() for a in canvas.p)
-    e = (
-        jnp.broadcast_to(e[0], canvas.shape),
-        jnp.broadcast_to(e[1], canvas.shape),
-        jnp.broadcast_to(e[2], canvas.shape),
-    )
+    wide = [jnp.broadcast_to(v, canvas.shape) for v in e]
     low, high = jnp.searchsorted(at[:, 2], jnp.stack([z[0] - reach_mm, z[-1] + reach_mm]))  # those that reach this slab
     far = jnp.full(canvas.shape, _code(jnp.float32(2.0 * reach_mm), jnp.float32(0.5)))
 
@@ -80,7 +76,7 @@ def compartments(canvas: Canvas, e: Point, rows: jax.Array, at: jax.Array, reach
             row, corner = rows[i], jnp.stack([at[i, 2] - z[0], at[i, 1] - y[0], at[i, 0] - x[0]]) / canvas.voxel_mm
             starts = zip(corner, box, canvas.shape)
             start = [jnp.clip(jnp.round(c).astype(jnp.int32) - n // 2, 0, m - n) for c, n, m in starts]
-            q = [(jax.lax.dynamic_slice(v, start, box) - row[j]) * row[3 + j] for j, v in enumerate(e)]
+            q = [(jax.lax.dynamic_slice(v, start, box) - row[j]) * row[3 + j] for j, v in enumerate(wide)]
             mine = _code(jnp.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2), row[6])
             here = jax.lax.dynamic_slice(now, start, box)
             free = True if above is None else mine > jax.lax.dynamic_slice(above, start, box)
