@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from phantomsim import spec
 from phantomsim.generators.generate import generate
 from phantomsim.generators.mosaic import mosaic
-from phantomsim.generators.procedural import covariates, paint, shapes
+from phantomsim.generators.procedural import covariates, shapes
 from phantomsim.generators.procedural.spec import Procedural
 
 
@@ -31,21 +31,6 @@ def test_levels_are_distances_near_the_surface():
     far = tuple(jnp.array(v) for v in (21.0, 0.0, 0.0))
     assert shapes.ellipsoid(far, (0.0, 0.0, 0.0), (20.0, 15.0, 10.0)) == pytest.approx(1.0, abs=0.06)
     assert shapes.superellipse(far[0], far[1], 20.0, 12.0, 2.3) == pytest.approx(1.0, abs=0.06)
-
-
-def test_organs_get_their_volume_beside_a_neighbour():
-    def draw(painter, n):
-        left = shapes.ellipsoid(painter.p, (-6.2, 0.3, 0.1), (12.0, 12.5, 13.0))
-        painter.organ("liver", "liver", left, painter.of("air"), n["liver_mL"])
-        right = shapes.ellipsoid(painter.p, (8.1, 0.2, -0.4), (12.0, 12.5, 13.0))
-        painter.organ("spleen", "spleen", right, painter.of("air"), n["spleen_mL"])
-
-    n = {"liver_mL": jnp.float32(8.0), "spleen_mL": jnp.float32(6.0)}
-    frame = (("air", "liver", "spleen"), (50, 50, 60), jnp.float32(1.0), jnp.zeros(3))
-    levels, _ = paint.plan(draw, *frame, n)
-    label = paint.paint(draw, *frame, n, levels)
-    assert (label == 1).sum() / 1000 == pytest.approx(8.0, rel=0.01)
-    assert (label == 2).sum() / 1000 == pytest.approx(6.0, rel=0.01)
 
 
 def test_covariates_follow_their_laws_and_limits():

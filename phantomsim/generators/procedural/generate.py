@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from phantomsim.generators import texture
-from phantomsim.generators.procedural import abdomen, breast, chest, covariates, head, paint, painting
+from phantomsim.generators.procedural import abdomen, breast, chest, covariates, head, painting
 from phantomsim.generators.procedural.canvas import Numbers
 from phantomsim.generators.procedural.region import Region
 from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
-from phantomsim.phantom import Facts, Organs, Overlay, Phantom
+from phantomsim.phantom import Facts, Phantom
 
-
-@dataclasses.dataclass(frozen=True)
-class Labels:
-    """An anatomy painted without partial volumes: its tissues, how it is drawn, and where volumes are solved."""
-
-    tissues: tuple[str, ...]
-    draw: paint.Draw
-    plan_shape: tuple[int, int, int]
-    plan_voxel_mm: float
-    plan_centre_mm: tuple[float, float, float]
-
-
-REGIONS: dict[str, Region | Labels] = {
-    "abdomen": Labels(abdomen.TISSUES, abdomen.draw, abdomen.PLAN_SHAPE, abdomen.PLAN_VOXEL_MM, (0.0, 0.0, 0.0)),
+REGIONS: dict[str, Region] = {
+    "abdomen": abdomen.REGION,
     "breast": breast.REGION,
     "breast-compressed": breast.COMPRESSED,
     "chest": chest.REGION,
@@ -48,16 +34,11 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     keys = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
     facts, numbers = person(spec, seed, patient)
     grid = Grid.centred(spec.shape, (spec.voxel_mm,) * 3, (0.0, 0.0, spec.centre_z_mm))
-    overlays: tuple[Overlay, ...] = ()
-    organs: Organs | None = None
-    if isinstance(region, Labels):
-        label, volumes = _labels(region, spec, grid, numbers)
-    else:
-        levels, volumes = planned(region, numbers)
-        first = painting.first_mm(spec.shape, spec.voxel_mm, (0.0, 0.0, spec.centre_z_mm))
-        names = tuple(region.organs)
-        painted = painting.paint(region.draw, names, spec.shape, spec.voxel_mm, first, numbers, levels)
-        label, overlays, organs = region.phantom_parts(painted, grid)
+    levels, volumes = planned(region, numbers)
+    first = painting.first_mm(spec.shape, spec.voxel_mm, (0.0, 0.0, spec.centre_z_mm))
+    names = tuple(region.organs)
+    painted = painting.paint(region.draw, names, spec.shape, spec.voxel_mm, first, numbers, levels)
+    label, overlays, organs = region.phantom_parts(painted, grid)
     known = facts | {f"drawn_{name}_mL": float(v) for name, v in volumes.items()}
     provenance: dict[str, object] = {"generator": spec.name or spec.kind, "seed": seed, "patient": patient}
     density = texture.density(keys[2], spec.texture, grid, label, region.tissues)
@@ -72,8 +53,8 @@ def person(spec: Procedural, seed: int, patient: int) -> tuple[dict[str, float |
     facts = covariates.draw(spec, draw_facts)
     numbers: Numbers = {k: jnp.float32(v) for k, v in facts.items() if not isinstance(v, str)}
     numbers["male"] = jnp.float32(facts["sex"] == "male")
-    numbers["wobble"] = jax.random.normal(draw_shape, (region.wobbles if isinstance(region, Region) else 64,))
-    if isinstance(region, Region) and region.grow is not None:
+    numbers["wobble"] = jax.random.normal(draw_shape, (region.wobbles,))
+    if region.grow is not None:
         numbers |= _grow(region.grow, numbers, jax.random.fold_in(draw_shape, 1))
     return facts, numbers
 
@@ -87,10 +68,3 @@ def planned(region: Region, numbers: Numbers) -> tuple[Numbers, Numbers]:
     per_cm = painting.voxels_per_cm(region.plan_voxel_mm)
     where = (jnp.float32(region.plan_voxel_mm), jnp.asarray(first))
     return painting.plan(region.draw, tuple(region.organs), region.plan_shape, per_cm, *where, numbers)
-
-
-def _labels(region: Labels, spec: Procedural, grid: Grid, numbers: Numbers) -> tuple[np.ndarray, Numbers]:
-    coarse = (jnp.float32(region.plan_voxel_mm), jnp.asarray(region.plan_centre_mm, jnp.float32))
-    levels, volumes = paint.plan(region.draw, region.tissues, region.plan_shape, *coarse, numbers)
-    where = (jnp.float32(spec.voxel_mm), jnp.asarray(grid.centre_mm, jnp.float32))
-    return np.asarray(paint.paint(region.draw, region.tissues, spec.shape, *where, numbers, levels)), volumes

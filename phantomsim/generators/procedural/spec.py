@@ -19,7 +19,10 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "abdomen": (
         *("height_mm", "bmi_kg_per_m2", "liver_mL", "spleen_mL", "kidney_right_mL", "kidney_left_mL", "pancreas_mL"),
         *("gallbladder_mL", "kidney_length_mm", "aorta_diameter_mm", "vena_cava_width_mm", "vena_cava_depth_mm"),
-        *("visceral_fat_cm2", "subcutaneous_fat_cm2", "vertebra_width_mm"),
+        *("visceral_fat_cm2", "subcutaneous_fat_cm2", "vertebra_width_mm", "vertebra_height_mm", "pelvis_width_mm"),
+        *("femoral_head_mm", "psoas_l3_cm2", "renal_cortex_mm", "adrenal_mL", "coeliac_mm", "sma_mm", "iliac_mm"),
+        *("portal_vein_mm", "stomach_mL", "colon_ascending_mm", "colon_transverse_mm", "colon_descending_mm"),
+        *("bladder_mL",),
     ),
     "chest": (
         *("height_mm", "bmi_kg_per_m2", "lung_mL", "right_lung_share", "right_lower_share", "right_middle_share"),

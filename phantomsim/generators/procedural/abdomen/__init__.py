@@ -1,0 +1,55 @@
+"""An abdomen: from the dome of the diaphragm to the hips."""
+
+from __future__ import annotations
+
+import jax
+
+from phantomsim.generators.procedural.abdomen import (
+    bladder,
+    branches,
+    glands,
+    gut,
+    kidneys,
+    liver,
+    pelvis,
+    ribs,
+    spine,
+    thorax,
+    vessels,
+    wall,
+)
+from phantomsim.generators.procedural.abdomen.frame import frame
+from phantomsim.generators.procedural.abdomen.organs import ORGANS
+from phantomsim.generators.procedural.canvas import Canvas, Numbers
+from phantomsim.generators.procedural.region import Region
+
+
+def draw(canvas: Canvas, n: Numbers) -> None:
+    """Paint a patient, from the skin inwards."""
+    f = frame(n)
+    t = wall.wall(canvas, n, f)
+    spine.spine(canvas, n, f, t)
+    wall.psoas(canvas, n, f)
+    ribs.ribs(canvas, f, t)
+    pelvis.pelvis(canvas, n, f)
+    thorax.thorax(canvas, f, t)
+    vessels.vessels(canvas, n, f)
+    kidneys.kidneys(canvas, n, f)
+    kidneys.adrenals(canvas, n, f)
+    vessels.branches(canvas, n)
+    glands.spleen(canvas, n, f)
+    liver.liver(canvas, n, f)
+    glands.pancreas(canvas, n, f)
+    gut.stomach(canvas, n, f)
+    bladder.bladder(canvas, n, f)
+    gut.bowel(canvas, n, f)
+
+
+def grow(n: Numbers, key: jax.Array) -> Numbers:
+    """Vessels and bowel as curves."""
+    f = frame(n)
+    trees, loops = jax.random.split(key)
+    return {**branches.grow(n, f), **liver.grow(n, f, trees), **gut.grow(n, f, loops)}
+
+
+REGION = Region(ORGANS, draw, (51, 64, 84), 5.0, (0.0, 0.0, 2.5), grow)

@@ -1,0 +1,80 @@
+"""Kidneys: cortex, pyramids, sinus with fat, vessels and pelvis, in their own fat; adrenals on top."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from phantomsim.generators.procedural.abdomen.branches import kidney_place
+from phantomsim.generators.procedural.abdomen.frame import spine_y
+from phantomsim.generators.procedural.abdomen.wall import CAVITY
+from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
+from phantomsim.generators.procedural.shapes import ellipsoid, smooth_cut, turned
+
+SIDES = (("left", -1), ("right", 1))
+FAT_MM = 5.0  # about the kidney, in the lean; unverified
+
+
+def kidneys(canvas: Canvas, n: Numbers, f: Numbers) -> None:
+    """Paint both at once: what differs is chosen by the side of each voxel."""
+    x = canvas.p[0]
+    right, side = x > 0, jnp.where(x > 0, 1.0, -1.0)
+    place = [jnp.where(right, a, b) for a, b in zip(kidney_place(f, 1), kidney_place(f, -1), strict=True)]
+    volume = jnp.where(right, n["kidney_right_mL"], n["kidney_left_mL"])
+    long = 0.5 * n["kidney_length_mm"] * jnp.where(right, 0.99, 1.015)  # the left one is 2.6 % longer (Glodny 2009)
+    lean = jnp.where(right, f["w"][4], f["w"][7])
+    q = turned((x - place[0], canvas.p[1] - place[1], canvas.p[2] - place[2]), side * (0.24 + 0.05 * lean), (0, 2))
+    q = turned(q, side * 0.55, (0, 1))  # the hilum looks forward and inward
+    q = (q[0] * side, q[1], q[2])
+    wide = jnp.sqrt(1.22 * volume * 750.0 / jnp.pi / long)  # of the ellipsoid with its sinus
+    bean = ellipsoid(q, (0.0, 0.0, 0.0), (1.04 * wide, 0.96 * wide, long))
+    sinus = ellipsoid(q, (-0.72 * wide, 0.0, 0.0), (0.84 * wide, 0.36 * wide, 0.48 * long))
+    (field, bean, sinus) = keep(smooth_cut(bean, -sinus, 5.0), bean, sinus)
+    free = canvas.of(CAVITY)
+    halves = [canvas.level(f"kidney_{s}", field, free * (x * k > 0), n[f"kidney_{s}_mL"]) for s, k in SIDES]
+    level = jnp.where(right, halves[1], halves[0])
+    z = jnp.stack([kidney_place(f, k)[2] for k in (1, -1)])
+    span = (z.min() - 0.62 * n["kidney_length_mm"] - 12.0, z.max() + 0.62 * n["kidney_length_mm"] + 12.0)
+    parts = {part: (f"{part}-left", f"{part}-right") for part in ("perirenal-fat", "renal-sinus", "renal-pelvis")}
+    fat = FAT_MM + 0.035 * (n["visceral_fat_cm2"] - 60.0)
+    canvas.put(parts["perirenal-fat"], lambda: bean - level - fat, on=(CAVITY,), z_mm=span)
+    canvas.put(parts["renal-sinus"], lambda: bean - level, on=parts["perirenal-fat"], z_mm=span)
+    cortex = ("kidney-left-cortex", "kidney-right-cortex")
+    canvas.put(cortex, lambda: field - level, on=(*parts["renal-sinus"], *parts["perirenal-fat"]), z_mm=span)
+
+    def pyramids() -> jax.Array:
+        deep = jnp.maximum(bean - level + n["renal_cortex_mm"], 2.5 - sinus + level)
+        u = jnp.arctan2(q[2] / long, (q[0] + 0.7 * wide) / wide)  # about the sinus, from pole to pole
+        v = jnp.arctan2(q[1], q[0] + 0.7 * wide)
+        columns = 0.1 - jnp.cos(5.0 * u) - 0.5 * jnp.cos(5.0 * v)
+        return jnp.maximum(deep, 6.0 * columns)
+
+    canvas.put(("kidney-left-medulla", "kidney-right-medulla"), pyramids, on=cortex, z_mm=span)
+
+    def pelvis() -> jax.Array:
+        funnel = ellipsoid(q, (-0.66 * wide, 0.0, -0.04 * long), (0.42 * wide, 0.17 * wide, 0.2 * long))
+        calyces = ellipsoid(
+            (q[0], q[1], jnp.abs(q[2])), (-0.4 * wide, 0.0, 0.3 * long), (0.2 * wide, 0.12 * wide, 0.14 * long)
+        )
+        return jnp.minimum(funnel, calyces)
+
+    canvas.put(parts["renal-pelvis"], pelvis, on=(*parts["renal-sinus"], *parts["perirenal-fat"]), z_mm=span)
+
+
+def adrenals(canvas: Canvas, n: Numbers, f: Numbers) -> None:
+    """Two limbs each, like a lambda open behind; the right one behind the vena cava."""
+    x, y, z = canvas.p
+    right, side = x > 0, jnp.where(x > 0, 1.0, -1.0)
+    z0 = jnp.where(right, kidney_place(f, 1)[2], kidney_place(f, -1)[2]) + 0.46 * n["kidney_length_mm"] + 3.0
+    x0, y0 = jnp.where(right, 33.0, 34.0) * f["h"], spine_y(f, z0) + jnp.where(right, 17.0, 24.0) * f["h"]
+    q = (x * side - x0, y - y0, z - z0)
+    limbs = []
+    for turn in (0.25, -0.5):
+        r = turned(q, turn, (0, 1))
+        limbs.append(ellipsoid(r, (0.0, -10.0, 0.0), (2.6, 14.0, 15.0)))
+    field = jnp.minimum(*limbs)
+    room = (CAVITY, "perirenal-fat-left", "perirenal-fat-right", "crura")
+    free = canvas.of(*room)
+    halves = [canvas.level(f"adrenal_{s}", field, free * (x * k > 0), n["adrenal_mL"]) for s, k in SIDES]
+    (field,) = keep(field - jnp.where(right, halves[1], halves[0]))
+    canvas.put(("adrenal-left", "adrenal-right"), field, on=room)
