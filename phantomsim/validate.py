@@ -16,11 +16,15 @@ PARTS = {
 }
 
 
-def measure(part: str = "all") -> Iterator[tuple[str, list[Law]]]:
+def measure(part: str = "all", patients: int = 200) -> Iterator[tuple[str, list[Law]]]:
     """Measure the laws of one part, or of all; yields (part, laws).
+
+    Args:
+        patients: how many are sampled of every region of the anatomy.
 
     Raises:
         KeyError: no such part.
     """
     for name in PARTS if part == "all" else [part]:
-        yield name, importlib.import_module(PARTS[name]).laws()
+        options = {"patients": patients} if name == "anatomy" else {}
+        yield name, importlib.import_module(PARTS[name]).laws(**options)

@@ -9,6 +9,7 @@ EPILOG = """\b
 Examples:
   phantomsim validate
   phantomsim validate ct --json
+  phantomsim validate anatomy --patients 20
 """
 
 
@@ -17,14 +18,17 @@ Examples:
 @click.option(
     "--json", "as_json", is_flag=True, help='A list of {"what", "source", "expected", "measured", "tolerance", "pass"}.'
 )
-def command(part: str, as_json: bool) -> None:
+@click.option(
+    "--patients", type=click.IntRange(8), default=200, show_default=True, help="Sampled of every region of the anatomy."
+)
+def command(part: str, as_json: bool, patients: int) -> None:
     """Measure the laws that the program must obey; exit 1 where one fails.
 
     PART is one of all, materials, ct, mr, anatomy, statistics.
     """
     from phantomsim.validate import measure
 
-    laws = [law for _, found in measure(part) for law in found]
+    laws = [law for _, found in measure(part, patients) for law in found]
     if as_json:
         click.echo(json.dumps([law.row() for law in laws], indent=2))
     else:

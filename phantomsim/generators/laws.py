@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from scipy import ndimage
 
 from phantomsim import catalogue, spec
 from phantomsim.generators.generate import generate
@@ -16,21 +15,27 @@ from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.lesions.star import REACH_SD, star
 from phantomsim.generators.lesions.truth import fraction_on
 from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
-from phantomsim.generators.procedural import covariates
+from phantomsim.generators.procedural.abdomen import laws as abdomen
+from phantomsim.generators.procedural.breast import laws as breast
+from phantomsim.generators.procedural.chest import laws as chest
+from phantomsim.generators.procedural.head import laws as head
 from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.generators.resample import isotropic, signed_distance
 from phantomsim.grid import Grid
-from phantomsim.keys import Stream, patient_key
 from phantomsim.laws import Law
 from phantomsim.phantom import Phantom
 
-SEED, PATIENTS = 11, 400
-BRAIN = ("grey-matter", "white-matter")
+SEED = 11
 
 
-def laws() -> list[Law]:
-    """Measure all laws of anatomy; some 30 s on one core, most of it compiling."""
-    return [*lesion_laws(), *covariate_laws(), *resampling_laws(), *placement_laws(), *head_laws()]
+def laws(patients: int = 200) -> list[Law]:
+    """Measure all laws of anatomy.
+
+    Args:
+        patients: sampled of every region; of 200, a region takes one to two core-minutes.
+    """
+    regions = (region.laws(patients) for region in (abdomen, chest, breast, head))
+    return [*lesion_laws(), *resampling_laws(), *placement_laws(), *(law for found in regions for law in found)]
 
 
 def lesion_laws() -> list[Law]:
@@ -83,33 +88,6 @@ def _irregularity(count: int) -> float:
     return float(np.sqrt(np.mean(squares)))
 
 
-def covariate_laws() -> list[Law]:
-    """Sampled covariates against the publications that they come from, and against one that they do not."""
-    body, head = _sample("abdomen-procedural"), _sample("head-procedural")
-    men, women = body["sex"] == "male", body["sex"] == "female"
-    ship, matsumae = "SHIP-TREND, doi:10.3390/jcm13030769", "Matsumae 1996, doi:10.3171/jns.1996.84.6.0982"
-    feng = "Feng 2017, doi:10.3748/wjg.v23.i27.4968"
-    brain = head["icv_mL"] * head["brain_fraction"]
-    slope = np.polyfit(body["bsa_m2"], body["liver_mL"], 1)[0]
-    return [
-        Law("median body surface, men [m2]", ship, 2.05, float(np.median(body["bsa_m2"][men])), 0.03),
-        Law("median body surface, women [m2]", ship, 1.78, float(np.median(body["bsa_m2"][women])), 0.03),
-        Law("median right kidney, men [mL]", ship, 174.0, float(np.median(body["kidney_right_mL"][men])), 8.0),
-        Law("median right kidney, women [mL]", ship, 138.0, float(np.median(body["kidney_right_mL"][women])), 8.0),
-        Law("liver on body surface, slope [mL/m2]", feng, 758.3, float(slope), 100.0),
-        Law("mean spleen [mL]", "Caglar 2014, doi:10.5603/FM.2014.0038", 198.0, float(body["spleen_mL"].mean()), 12.0),
-        Law("mean brain, men [mL]", matsumae, 1302.0, float(brain[head["sex"] == "male"].mean()), 20.0),
-        Law("mean brain, women [mL]", matsumae, 1143.0, float(brain[head["sex"] == "female"].mean()), 20.0),
-    ]
-
-
-def _sample(name: str) -> dict[str, np.ndarray]:
-    what = _spec(name)
-    keys = [jax.random.split(patient_key(SEED, p, Stream.ANATOMY), 3)[0] for p in range(PATIENTS)]
-    rows = [covariates.draw(what, key) for key in keys]
-    return {k: np.array([row[k] for row in rows]) for k in rows[0]}
-
-
 def _spec(name: str) -> Procedural:
     path: Path = catalogue.root() / "generators" / f"{name}.toml"
     return spec.read(path, Procedural)  # type: ignore[no-any-return]
@@ -138,44 +116,6 @@ def placement_laws() -> list[Law]:
         Law("lesion volume on a grid of 5 x 4.3 x 4.3 mm [mL]", "requested", 2.0, seen, 0.02),
         Law("lesion voxels in forbidden tissue", "placement", 0.0, float((lesion & forbidden).sum()), 0),
     ]
-
-
-def head_laws() -> list[Law]:
-    """A whole head: volumes, containment, topology."""
-    p = generate(_spec("head-procedural").model_copy(update={"voxel_mm": 2.0, "shape": (110, 120, 96)}), SEED, 1)
-    facts = p.facts.covariates
-    brain = float(facts["icv_mL"]) * float(facts["brain_fraction"])
-    bright = _volume(p, *BRAIN)
-    return [
-        Law("brain drawn over that requested", "requested; less dura, sinuses and falx", 1.0, bright / brain, 0.08),
-        Law(
-            "brain voxels that touch skin or the room",
-            "containment",
-            0.0,
-            _touching(p, BRAIN, ("skin", "air", "adipose")),
-            0,
-        ),
-        Law("pieces of brain above 1 mL", "topology", 1.0, _pieces(p, *BRAIN), 0),
-    ]
-
-
-def _is(p: Phantom, *names: str) -> np.ndarray:
-    return np.isin(np.asarray(p.label), [p.tissue_index(n) for n in names])
-
-
-def _volume(p: Phantom, *names: str) -> float:
-    return float(_is(p, *names).sum()) * p.grid.voxel_mL
-
-
-def _touching(p: Phantom, inner: tuple[str, ...], outer: tuple[str, ...]) -> float:
-    """Voxels of `inner` that share a face with `outer`."""
-    return float((ndimage.binary_dilation(_is(p, *inner)) & _is(p, *outer)).sum())
-
-
-def _pieces(p: Phantom, *names: str) -> float:
-    labels, _ = ndimage.label(_is(p, *names))
-    sizes = np.bincount(labels.ravel())[1:] * p.grid.voxel_mL
-    return float((sizes > 1.0).sum())
 
 
 def _lesion_mask(p: Phantom) -> np.ndarray:
