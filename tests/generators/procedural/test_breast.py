@@ -89,6 +89,7 @@ def test_sampled_breasts_obey_published_figures():
     assert not broken, broken
 
 
+@pytest.mark.slow
 def test_painting_reads_place_alone(woman):
     first = painting.first_mm((8, 20, 20), 4.0, (0.0, -60.0, 0.0))
     levels, _ = generate.planned(draw.COMPRESSED, woman)

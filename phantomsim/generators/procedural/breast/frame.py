@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from phantomsim.generators.procedural.canvas import Number, Numbers
 from phantomsim.generators.procedural.shapes import Point
 
-BASE_Y_MM = -48.0  # of the pectoral muscle's surface under the nipple, in the grid
+BASE_Y_MM = -56.0  # of the pectoral muscle's surface under the nipple, in the grid
 CHEST_RADIUS_MM = 160.0  # of the chest wall's outline in an axial plane; unverified
 CREST_MM = -30.0  # where the chest wall is foremost, towards the breastbone; unverified
 
