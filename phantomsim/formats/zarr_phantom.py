@@ -15,7 +15,10 @@ from phantomsim.formats import ome
 from phantomsim.formats.zarr_bounds import MAX_BYTES, load, open_store
 from phantomsim.formats.zarr_write import as_labels, finite, put, put_labels, write_store
 from phantomsim.grid import Grid
-from phantomsim.phantom import Facts, Lesion, Organs, Overlay, Phantom
+from phantomsim.phantom import Anatomy, Facts, Lesion, Organs, Overlay, Phantom
+
+#: Groups of the anatomy without and with what lesions push aside.
+TWINS = ("without", "with")
 
 
 def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bool = False) -> None:
@@ -44,13 +47,18 @@ def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bo
         put_labels(root, phantom.grid, volumes)
         _put_overlays(root, "overlays", phantom.overlays)
         _put_overlays(root, "lesions", lesions)
+        for i, lesion in enumerate(phantom.lesions):
+            _put_overlays(root, f"lesions-inner-{i}", lesion.inner)
+            _put_overlays(root, f"lesions-around-{i}", lesion.around)
+        _put_twins(root, phantom)
         root.attrs["ome"] = ome.image(phantom.grid, "relative density", (0.0, 2.0))
         return {
             "direction": phantom.grid.direction,
             "tissues": phantom.tissues,
             "density": float(density) if density.ndim == 0 else None,
             "overlays": [_box(o) for o in phantom.overlays],
-            "lesions": [_about(s) | _box(s.overlay) for s in phantom.lesions],
+            "lesions": [_about(s) | _box(s.overlay) | _beside(s) for s in phantom.lesions],
+            "twins": None if phantom.twins is None else [[_box(o) for o in t.overlays] for t in phantom.twins],
             "organs": None if phantom.organs is None else phantom.organs.names,
             "subject": phantom.facts.subject,
             "covariates": phantom.facts.covariates,
@@ -76,26 +84,70 @@ def read_phantom(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) ->
         if density is None:
             density = finite(load(root, "0", ndim=3, kinds="f", max_bytes=max_bytes), path)
         overlays = tuple(_overlay(root, f"overlays/{i}", o, grid, tissues) for i, o in enumerate(own["overlays"]))
-        lesions = tuple(_lesion(root, f"lesions/{i}", s, grid, tissues) for i, s in enumerate(own["lesions"]))
-        organs = _organs(root, own.get("organs"), grid, max_bytes)
+        lesions = tuple(_lesion(root, i, s, grid, tissues) for i, s in enumerate(own["lesions"]))
+        organs = _organs(root, "labels/organ/0", own.get("organs"), grid, max_bytes)
+        twins = _twins(root, own, grid, tissues, max_bytes)
         facts = Facts(str(own["subject"]), dict(own["covariates"]), dict(own["provenance"]))
     except (KeyError, TypeError, ValueError) as e:
         raise FormatError(f"{path}: the phantom's attributes are damaged ({e!r}). Copy it again") from e
     if int(label.max(initial=0)) >= len(tissues):
         raise FormatError(f"{path}: label {label.max()} has no tissue; there are {len(tissues)}: {', '.join(tissues)}")
-    return Phantom(grid, label, density, overlays, lesions, tissues, facts, organs)
+    return Phantom(grid, label, density, overlays, lesions, tissues, facts, organs, twins)
 
 
-def _organs(root: zarr.Group, names: list[str] | None, grid: Grid, max_bytes: int) -> Organs | None:
+def _organs(root: zarr.Group, where: str, names: list[str] | None, grid: Grid, max_bytes: int) -> Organs | None:
     if names is None:
         return None
-    label = load(root, "labels/organ/0", ndim=3, kinds="ui", max_bytes=max_bytes)
+    label = load(root, where, ndim=3, kinds="ui", max_bytes=max_bytes)
     if label.shape != grid.shape or int(label.max(initial=0)) >= len(names):
         raise FormatError(
-            f"{root.store_path}/labels/organ: shape {label.shape} and labels to {label.max(initial=0)}; must have the "
+            f"{root.store_path}/{where}: shape {label.shape} and labels to {label.max(initial=0)}; must have the "
             f"grid's {grid.shape} and be below {len(names)}, the number of organs. Copy it again"
         )
     return Organs(label, tuple(map(str, names)))
+
+
+def _put_twins(root: zarr.Group, phantom: Phantom) -> None:
+    """The anatomy without and with what lesions push aside."""
+    for name, one in zip(TWINS, phantom.twins or ()):
+        group = root.create_group(name)
+        put(group, "label", np.asarray(one.label, np.uint8), "zyx")
+        if np.ndim(one.density) == 3:
+            put(group, "density", finite(np.asarray(one.density, np.float32), name), "zyx")
+        if one.organs is not None:
+            put(group, "organ", np.asarray(one.organs.label, np.uint8), "zyx")
+        _put_overlays(root, f"{name}-overlays", one.overlays)
+
+
+def _twins(
+    root: zarr.Group, own: Mapping[str, Any], grid: Grid, tissues: tuple[str, ...], max_bytes: int
+) -> tuple[Anatomy, Anatomy] | None:
+    if own.get("twins") is None:
+        return None
+    without, with_ = (
+        _anatomy(root, name, about, own, grid, tissues, max_bytes) for name, about in zip(TWINS, own["twins"])
+    )
+    return without, with_
+
+
+def _anatomy(
+    root: zarr.Group,
+    name: str,
+    overlays: list[Mapping[str, Any]],
+    own: Mapping[str, Any],
+    grid: Grid,
+    tissues: tuple[str, ...],
+    max_bytes: int,
+) -> Anatomy:
+    label = load(root, f"{name}/label", ndim=3, kinds="u", max_bytes=max_bytes)
+    grid.check(label.shape, f"{root.store_path}/{name}/label")
+    if int(label.max(initial=0)) >= len(tissues):
+        raise FormatError(f"{root.store_path}/{name}: label {label.max()} has no tissue. Copy it again")
+    density = own["density"]
+    if density is None:
+        density = finite(load(root, f"{name}/density", ndim=3, kinds="f", max_bytes=max_bytes), name)
+    found = tuple(_overlay(root, f"{name}-overlays/{i}", o, grid, tissues) for i, o in enumerate(overlays))
+    return Anatomy(label, density, found, _organs(root, f"{name}/organ", own.get("organs"), grid, max_bytes))
 
 
 def _put_overlays(root: zarr.Group, name: str, overlays: tuple[Overlay, ...] | list[Overlay]) -> None:
@@ -122,6 +174,12 @@ def _about(lesion: Lesion) -> dict[str, Any]:
     return numbers | {"kind": lesion.kind, "host": lesion.host, "tissue": lesion.tissue}
 
 
+def _beside(lesion: Lesion) -> dict[str, Any]:
+    """Where its inner parts and what is around it lie."""
+    parts = {"inner": lesion.inner, "around": lesion.around}
+    return {key: [_box(o) for o in overlays] for key, overlays in parts.items() if overlays}
+
+
 def _box(overlay: Overlay) -> dict[str, Any]:
     index = int(overlay.tissue) if np.ndim(overlay.tissue) == 0 else None  # None: one for each voxel, beside it
     return {"tissue_index": index, "start": [int(s) for s in overlay.start]}
@@ -145,8 +203,13 @@ def _overlay(root: zarr.Group, name: str, about: Mapping[str, Any], grid: Grid, 
     return Overlay(tissue if tissue.ndim else int(tissue), fraction, (z, y, x))
 
 
-def _lesion(root: zarr.Group, name: str, about: Mapping[str, Any], grid: Grid, tissues: tuple[str, ...]) -> Lesion:
+def _lesion(root: zarr.Group, i: int, about: Mapping[str, Any], grid: Grid, tissues: tuple[str, ...]) -> Lesion:
     x, y, z = (float(v) for v in about["centre_mm"])
-    overlay = _overlay(root, name, about, grid, tissues)
+    overlay = _overlay(root, f"lesions/{i}", about, grid, tissues)
+    inner, around = (
+        tuple(_overlay(root, f"lesions-{key}-{i}/{k}", o, grid, tissues) for k, o in enumerate(about.get(key, ())))
+        for key in ("inner", "around")
+    )
     volume, present = float(about["volume_mL"]), float(about["present"])
-    return Lesion(overlay, (x, y, z), volume, present, str(about["kind"]), str(about["host"]), str(about["tissue"]))
+    kind, host, tissue = (str(about[key]) for key in ("kind", "host", "tissue"))
+    return Lesion(overlay, (x, y, z), volume, present, kind, host, tissue, inner, around)

@@ -46,6 +46,9 @@ Reconstruction = Annotated[
     _modality(CTReconstruction, MRReconstruction),
 ]
 
+#: Kinds of generator whose patients know their organs.
+ORGANS = ("procedural", "deformable")
+
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -142,11 +145,14 @@ class Trial(Spec):
             return self
         from phantomsim.materials import table
 
-        for key, names in (("tissue", (lesions.tissue,)), ("host", lesions.hosts), ("forbidden", lesions.forbidden)):
-            for name in names:
+        kind, organs = lesions.resolved(), self.population.generator.kind in ORGANS
+        for key, names in (("tissue", kind.tissues), ("host", lesions.own_hosts), ("forbidden", lesions.forbidden)):
+            for name in names or ():
                 try:
                     known = table()[name].name
                 except TissueError as error:
+                    if organs and key != "tissue":
+                        continue  # it may be an organ, which is known when the patient is made
                     raise Misfit(str(error), "population", "lesions", key) from None
                 if key == "host" and known == "air":
                     raise Misfit("air cannot be the host of a lesion", "population", "lesions", key)

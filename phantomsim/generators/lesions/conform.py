@@ -7,6 +7,7 @@ that size; the size is the one at which the requested volume lies in the region.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +64,28 @@ class Field:
         value: float32 [z, y, x].
         start: of the box.
         width: over which a voxel fades [mm].
+        depth: below the wall that the lesion lies against [mm], where it lies against one.
+        thickness: of the lesion of a size, by place [mm].
     """
 
     value: np.ndarray
     start: tuple[int, int, int]
     width: float
+    depth: np.ndarray | None = None
+    thickness: Callable[[float], np.ndarray] | None = None
+
+    def thickening(self, size: float) -> Field:
+        """The lesion of a size as it comes to be: at 1 it is whole, below it is thinner on the same ground.
+
+        Those that do not lie against a wall grow from their middle.
+        """
+        if self.depth is None or self.thickness is None:
+            return self
+        share = np.maximum(self.depth, 0) / np.maximum(self.thickness(size), 1e-3)
+        # A voxel's own share of the thickness is what it fades over, on the mean.
+        width = self.width / max(float(self.thickness(size).max()), self.width)
+        ground = self.value <= size + self.width
+        return Field(np.where(ground, share, np.inf).astype(np.float32), self.start, width)
 
     def fraction(self, size: float) -> np.ndarray:
         """Volume fraction of the lesion of a size, float32 [z, y, x]."""
@@ -101,7 +119,11 @@ def lens(space: Space, at: np.ndarray, flatness: float) -> Field:
     # depth / s + (beside / (half s))^2 = 1, solved for the thickness s.
     deep = np.maximum(depth, 0)  # the wall's own voxels, too
     size = (deep + np.sqrt(deep**2 + 4 * (beside / half) ** 2)) / 2
-    return _field(space, np.where(space.brain(), size, np.inf), box)
+
+    def thickness(s: float) -> np.ndarray:
+        return s * np.clip(1 - (beside / (half * s)) ** 2, 0, 1)
+
+    return _field(space, np.where(space.brain(), size, np.inf), box, thickness)
 
 
 def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> Field:
@@ -117,7 +139,12 @@ def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> F
     side = np.arange(shape) > middle if mine > middle else np.arange(shape) < middle
     side = side.reshape([-1 if a == axis else 1 for a in range(3)])
     floor = _upwards(depth, grid) > FLOOR  # blood lies over the convexity, not on the base of the skull
-    return _field(space, np.where(space.brain() & (depth < thickness_mm) & side & ~floor, size, np.inf), box)
+
+    def thickness(s: float) -> np.ndarray:
+        return thickness_mm * np.clip(1 - (beside / s) ** rim, 0, 1)
+
+    here = space.brain() & (depth < thickness_mm) & side & ~floor
+    return _field(space, np.where(here, size, np.inf), box, thickness)
 
 
 def cistern(space: Space, at: np.ndarray, fill: tuple[str, ...], star: Star) -> Field:
@@ -169,10 +196,15 @@ def _upwards(depth: np.ndarray, grid: Grid) -> np.ndarray:
     return np.gradient(depth, grid.spacing_mm[axis] * float(np.sign(up[axis])), axis=axis)
 
 
-def _field(space: Space, value: np.ndarray, box: tuple[slice, ...]) -> Field:
-    start = tuple(b.start for b in box)
-    spacing = min(space.phantom.grid.spacing_mm)
-    return Field(value.astype(np.float32), start, spacing)  # type: ignore[arg-type]
+def _field(
+    space: Space,
+    value: np.ndarray,
+    box: tuple[slice, ...],
+    thickness: Callable[[float], np.ndarray] | None = None,
+) -> Field:
+    z, y, x = (b.start for b in box)
+    depth = space.depth()[0] if thickness is not None else None
+    return Field(value.astype(np.float32), (z, y, x), min(space.phantom.grid.spacing_mm), depth, thickness)
 
 
 def trimmed(field: Field, fraction: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -82,7 +82,7 @@ def _upsampled(field: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
 def _tissues(
     phantom: Phantom, where: np.ndarray, source: np.ndarray, moves: np.ndarray
 ) -> tuple[np.ndarray, tuple[Overlay, ...]]:
-    layers = _layers(phantom)
+    layers, fixed = _layers(phantom), ~moves[: len(phantom.tissues)]
     mixture = Mixture(phantom.grid.shape)
     mixture.label[...] = np.asarray(phantom.label)
     still = np.zeros(mixture.label.size, bool)
@@ -94,12 +94,15 @@ def _tissues(
         mixture.blend(part, _shares(layers, part, None, len(phantom.tissues)))
     for part in np.array_split(np.arange(len(where)), max(1, len(where) // CHUNK)):
         shares = _gathered(layers, phantom.grid.shape, source[:, part], len(phantom.tissues))
-        # What does not move gives nothing to what does; the rest fills its place.
-        shares[~moves[: len(shares)]] = 0
+        # What does not move gives nothing to what does, and keeps its share of the voxels in which it is.
+        own = _shares(layers, where[part], None, len(shares))
+        kept = np.where(fixed[:, None], own, 0)
+        shares[fixed] = 0
         total = shares.sum(axis=0)
         lost = total < LEAST
-        shares[:, lost] = _shares(layers, where[part][lost], None, len(shares))
-        shares /= np.where(lost, 1, total)
+        shares *= (1 - kept.sum(axis=0)) / np.where(lost, 1, total)
+        shares += kept
+        shares[:, lost] = own[:, lost]
         mixture.label.reshape(-1)[where[part]] = shares.argmax(axis=0)
         mixed = shares.max(axis=0) < EVEN
         mixture.blend(where[part][mixed], shares[:, mixed])

@@ -142,14 +142,12 @@ class Draft:
 
     def _growing(self, phantom: Phantom, at: Place) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
         """Fractions, and where their box starts, of the lesion at a smaller volume at its place."""
-        made = self._field(Space(phantom), at.middle) if self.form is None else None
+        made = self._field(Space(phantom), at.middle).thickening(at.surfaces.size) if self.form is None else None
 
         def lesion(volume_mL: float) -> tuple[np.ndarray, np.ndarray]:
-            if made is None:
+            found = fitted(made, volume_mL, phantom.grid) if made is not None else None
+            if found is None:  # a form of its own; what fits itself in had room for the whole lesion
                 found = self._free(phantom.grid, at.middle, at.within, volume_mL)
-            else:
-                found = fitted(made, volume_mL, phantom.grid)
-                assert found is not None  # the whole lesion had room
             return found.whole, found.start
 
         return lesion

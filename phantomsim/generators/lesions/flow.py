@@ -24,7 +24,9 @@ from phantomsim.grid import Grid
 STEPS = 5  # in which the lesion grows
 SUBSTEPS = 2  # of the midpoint rule in each
 MOST_FLUID = 0.7  # of the fluid that may leave
-PURE = 6.0  # the sink goes with the fluid's share of a coarse voxel to this power: brain beside it is hardly drained
+#: Part of the lesion's volume in which its source lies: what is outside moves alike, and the source's blur stays inside.
+INNER = 0.7
+THICK = 10.0  # the sink goes with the fluid's share around a voxel to this power: brain beside sulci is hardly drained
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,23 @@ def flow(
         )
     points = np.argwhere(region).T.astype(np.float32)
     back, forth = _at_rest(grid.shape), points.copy()  # in voxels: where matter was, everywhere; where it went, inside
+    room_about = np.maximum(ndimage.uniform_filter(region.astype(float), 3, mode="constant"), 1e-6)
     system = _system(region, grid.spacing_mm)
     guess = np.zeros(int(region.sum()))
     volumes = volume_mL * (1 - share + share * np.arange(STEPS + 1) / STEPS)
     for now, then in itertools.pairwise(volumes):
         grown = lesion(float(now)) * region
-        fluid = (ndimage.map_coordinates(yields, back, order=1, mode="nearest") ** PURE) * region * (1 - grown)
+        here = ndimage.map_coordinates(yields, back, order=1, mode="nearest") * region
+        fluid = here * (ndimage.uniform_filter(here, 3, mode="constant") / room_about) ** THICK * (1 - grown)
         amount = (then - now) / grid.voxel_mL
-        source = grown / grown.sum() - fluid / fluid.sum()
+        middle = lesion(INNER * float(now)) * region
+        source = middle / middle.sum() - fluid / fluid.sum()
         velocity, guess = _velocity(system, region, amount * source, grid.spacing_mm, guess)
-        here = points.copy()  # backwards along this step, then along those before
+        came = points.copy()  # backwards along this step, then along those before
         for _ in range(SUBSTEPS):
-            here = _stepped(here, velocity, -1 / SUBSTEPS)
+            came = _stepped(came, velocity, -1 / SUBSTEPS)
             forth = _stepped(forth, velocity, 1 / SUBSTEPS)
-        was = [ndimage.map_coordinates(b, here, order=1, mode="nearest") for b in back]
+        was = [ndimage.map_coordinates(b, came, order=1, mode="nearest") for b in back]
         back[:, region] = was
     spacing = np.asarray(grid.spacing_mm, np.float32).reshape(3, 1)
     went = np.zeros(back.shape, np.float32)

@@ -165,6 +165,12 @@ class LesionKind(Spec):
     published: tuple[Published, ...] = ()
     source: str = ""
 
+    @property
+    def tissues(self) -> tuple[str, ...]:
+        """All that it brings."""
+        parts = (*self.layers, *(part for part in (self.mottle, self.oedema) if part is not None))
+        return tuple(dict.fromkeys((self.tissue, *(part.tissue for part in parts))))
+
     @model_validator(mode="after")
     def _sized(self) -> LesionKind:
         if self.volume_mL is None and self.shape.form != "cluster":

@@ -44,7 +44,7 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         if not regions.known(phantom, (name,)):
             raise TissueError(f'{phantom.facts.subject}: forbidden names "{name}", which the phantom does not have')
     key = patient_key(seed, patient, Stream.LESION)
-    phantom = dataclasses.replace(phantom, tissues=_tissues(phantom, kind))
+    phantom = dataclasses.replace(phantom, tissues=tuple(dict.fromkeys((*phantom.tissues, *kind.tissues))))
     room, refused, told = Room.of(phantom, kind), Counter[str](), []
     count = _count(kind, key)
     for i in range(count):
@@ -113,13 +113,6 @@ def _try(draft: Draft, room: Room, tries: int) -> tuple[Any, Counter[str]]:
             return found, refused
         refused[why] += 1
     return None, refused
-
-
-def _tissues(phantom: Phantom, kind: LesionKind) -> tuple[str, ...]:
-    """The phantom's tissues and those of the lesion."""
-    own = [kind.tissue, *(layer.tissue for layer in kind.layers)]
-    own += [part.tissue for part in (kind.mottle, kind.oedema) if part is not None]
-    return tuple(dict.fromkeys((*phantom.tissues, *own)))
 
 
 def enhanced(phantom: Phantom, iodine_mg_per_mL: dict[str, float]) -> Phantom:

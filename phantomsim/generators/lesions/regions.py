@@ -46,10 +46,10 @@ def mask(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
         TissueError: the phantom has none of them.
     """
     if not known(phantom, names):
-        organs = "" if phantom.organs is None else f"; its organs are {', '.join(phantom.organs.names[1:])}"
+        told = "" if phantom.organs is None else f"; its organs are {', '.join(phantom.organs.names[1:])}"
         raise TissueError(
             f"{phantom.facts.subject}: the phantom has no tissue or organ {' or '.join(names)}; "
-            f"its tissues are {', '.join(phantom.tissues)}{organs}"
+            f"its tissues are {', '.join(phantom.tissues)}{told}"
         )
     found = tissue_table(phantom, names)[np.asarray(phantom.label)]
     organs = [o for name in names for o in organ_names(phantom, name)]

@@ -75,6 +75,11 @@ class Lesions(Spec):
         return self.resolved().host
 
     @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """The hosts that the trial itself names; empty where the kind says them."""
+        return () if self.host is None else (self.host,) if isinstance(self.host, str) else self.host
+
+    @property
     def name(self) -> str:
         """Of the kind."""
         return "star" if isinstance(self.kind, str) else self.kind.name
@@ -93,7 +98,7 @@ class Lesions(Spec):
         if self.tissue is not None:
             changes["tissue"] = self.tissue
         if self.host is not None:
-            changes["host"] = (self.host,) if isinstance(self.host, str) else self.host
+            changes["host"] = self.own_hosts
         if self.bounds_mL is not None:
             low, high = self.bounds_mL
             changes["volume_mL"] = Distribution(law="log-uniform", min=low, max=high)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from phantomsim.errors import GridError
+from phantomsim.formats.mesh import Mesh
+from phantomsim.generators.surface import surface
 from phantomsim.grid import Grid
-from phantomsim.phantom import Phantom
+from phantomsim.phantom import Lesion, Phantom
 
 
 def fraction_on(phantom: Phantom, grid: Grid) -> np.ndarray:
@@ -41,6 +43,17 @@ def fraction_on(phantom: Phantom, grid: Grid) -> np.ndarray:
 def mask_on(phantom: Phantom, grid: Grid) -> np.ndarray:
     """Where lesions fill at least half of a voxel, bool [z, y, x]."""
     return fraction_on(phantom, grid) >= 0.5
+
+
+def mesh_of(lesion: Lesion, grid: Grid) -> Mesh:
+    """The lesion's closed surface, which holds its volume; no triangles where it is thinner than can be drawn.
+
+    Args:
+        grid: the phantom's.
+    """
+    wide = np.pad(np.asarray(lesion.overlay.fraction, np.float32), 3)
+    start = tuple(int(s) - 3 for s in lesion.overlay.start)
+    return surface(wide, grid.crop(start, wide.shape))  # type: ignore[arg-type]
 
 
 def _overlap(box: Grid, grid: Grid, axis: int, direction: np.ndarray) -> tuple[np.ndarray, slice]:

@@ -23,7 +23,8 @@ MAX_SAMPLES = 2**23  # of all voxels at the edge together; beyond, each gets few
 class Form(Protocol):
     """A shape that can be drawn at any size."""
 
-    reach: float
+    @property
+    def reach(self) -> float: ...
 
     @property
     def slope(self) -> float: ...
