@@ -7,6 +7,7 @@ unverified beyond that.
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
@@ -137,22 +138,8 @@ def _pulmonary_veins(f: Frame, where: Pose) -> list[Tube]:
     return [(where.at(*start), gates[f"vein-{lobe}"], 7.5 * h, 6.0 * h) for lobe, start in starts.items()]
 
 
-def draw(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> Numbers:
-    """Paint all tubes of the mediastinum; returns the field of all of them."""
-    p, room = canvas.p, ["cavity-fat"]
-    aorta, veins = tubes(p, _aorta(n, f, where)), tubes(p, _veins(n, f, where))
-    trunk, small = tubes(p, _pulmonary(n, f, where)), tubes(p, _pulmonary_veins(f, where))
-    (aorta, veins, trunk, small) = keep(aorta, veins, trunk, small)
-    soft = [*room, "muscle", "muscle-fat"]  # above the ribs the vessels run through the neck
-    canvas.put("aorta-wall", aorta, on=soft)
-    canvas.put("aorta-blood", aorta + AORTIC_WALL_MM * jnp.clip(-aorta / AORTIC_WALL_MM, 0.3, 1.0), on=["aorta-wall"])
-    arms = tubes(p, _arch_branches(f))
-    canvas.put("arch-branches", arms, on=soft)
-    canvas.put("pulmonary-trunk", trunk, on=room)
-    canvas.put("systemic-veins", veins, on=soft)
-    canvas.put("pulmonary-veins", small, on=room)
-    gullet = chain(p, [place(f, *q) for q in _GULLET], [7.0 * f.k] * len(_GULLET))
-    canvas.put("oesophagus", gullet, on=soft)
+def _airways(n: Numbers, f: Frame) -> list[Tube]:
+    """Windpipe, main and lobar bronchi: their lumen."""
     forks, r = bronchi(n, f), n["trachea_mm"] / 2
     top, carina = place(f, 1.0, 25.0, 200.0), forks["carina"]
     rows: list[Tube] = [
@@ -168,7 +155,32 @@ def draw(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> Numbers:
         (forks["between"], forks[f"right-{lobe}"], 0.55 * r, q * r) for lobe, q in (("middle", 0.4), ("lower", 0.52))
     ]
     rows += [(forks["left"], forks[f"left-{lobe}"], 0.58 * r, 0.52 * r) for lobe in ("upper", "lower")]
-    (air,) = keep(tubes(p, rows))
+    return rows
+
+
+def before_heart(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> jax.Array:
+    """Paint aorta and gullet, about which the heart moulds itself; returns the field of both."""
+    p, soft = canvas.p, ["cavity-fat", "muscle", "muscle-fat"]  # above the ribs they run through the neck
+    gullet = chain(p, [place(f, *q) for q in _GULLET], [7.0 * f.k] * len(_GULLET))
+    (aorta, gullet) = keep(tubes(p, _aorta(n, f, where)), gullet)
+    canvas.put("aorta-wall", aorta, on=soft)
+    canvas.put("aorta-blood", aorta + AORTIC_WALL_MM * jnp.clip(-aorta / AORTIC_WALL_MM, 0.3, 1.0), on=["aorta-wall"])
+    canvas.put("oesophagus", gullet, on=soft)
+    return union(aorta, gullet)
+
+
+def after_heart(canvas: Canvas, n: Numbers, f: Frame, where: Pose, before: jax.Array) -> jax.Array:
+    """Paint the other tubes of the mediastinum; returns the field of all of them."""
+    p, room = canvas.p, ["cavity-fat"]
+    arms, veins = tubes(p, _arch_branches(f)), tubes(p, _veins(n, f, where))
+    trunk, small = tubes(p, _pulmonary(n, f, where)), tubes(p, _pulmonary_veins(f, where))
+    (arms, veins, trunk, small) = keep(arms, veins, trunk, small)
+    soft = [*room, "muscle", "muscle-fat"]  # above the ribs the vessels run through the neck
+    canvas.put("arch-branches", arms, on=soft)
+    canvas.put("pulmonary-trunk", trunk, on=room)
+    canvas.put("systemic-veins", veins, on=soft)
+    canvas.put("pulmonary-veins", small, on=room)
+    (air,) = keep(tubes(p, _airways(n, f)))
     high = (150.0 * f.s, 1e4)
     spot = place(f, 0.0, 27.0, 176.0)
     canvas.put(
@@ -176,8 +188,8 @@ def draw(canvas: Canvas, n: Numbers, f: Frame, where: Pose) -> Numbers:
     )
     canvas.put("airway-wall", air - AIRWAY_WALL_MM)
     canvas.put("airway-lumen", air, on=["airway-wall"])
-    (every,) = keep(union(aorta, arms, veins, trunk, small, gullet, air - AIRWAY_WALL_MM))
-    return {"tubes": every}
+    (every,) = keep(union(before, arms, veins, trunk, small, air - AIRWAY_WALL_MM))
+    return every
 
 
 _GULLET = [
