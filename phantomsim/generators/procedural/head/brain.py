@@ -121,7 +121,7 @@ def _hind(canvas: Canvas, p: Point, s: Spaces) -> None:
     folia = 3.0 * jnp.sin(11.0 * angle + 0.09 * p[0]) * jnp.clip(radius / 20.0, 0.0, 1.0)
     canvas.put("cerebellar-cortex", s.cerebellum)
     canvas.put("cerebellar-white-matter", s.cerebellum + 7.5 + folia, on=["cerebellar-cortex"])
-    canvas.put("brain-stem", s.stem, on=["cerebral-white-matter", "cerebral-cortex", "cerebellar-cortex", "dura"])
+    canvas.put("brain-stem", s.stem, on=["cerebral-white-matter", "cerebral-cortex", "cerebellar-cortex"])
 
 
 def _partitions(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> None:
