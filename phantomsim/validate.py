@@ -12,6 +12,7 @@ PARTS = {
     "ct": "phantomsim.scanners.ct.laws",
     "mr": "phantomsim.scanners.mr.laws",
     "anatomy": "phantomsim.generators.laws",
+    "lesions": "phantomsim.generators.lesions.laws",
     "statistics": "phantomsim.trials.statistics.laws",
 }
 

@@ -14,7 +14,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("part", type=click.Choice(["all", "materials", "ct", "mr", "anatomy", "statistics"]), default="all")
+@click.argument("part", type=click.Choice(["all", "materials", "ct", "mr", "anatomy", "lesions", "statistics"]), default="all")
 @click.option(
     "--json", "as_json", is_flag=True, help='A list of {"what", "source", "expected", "measured", "tolerance", "pass"}.'
 )
@@ -24,7 +24,7 @@ Examples:
 def command(part: str, as_json: bool, patients: int) -> None:
     """Measure the laws that the program must obey; exit 1 where one fails.
 
-    PART is one of all, materials, ct, mr, anatomy, statistics.
+    PART is one of all, materials, ct, mr, anatomy, lesions, statistics.
     """
     from phantomsim.validate import measure
 

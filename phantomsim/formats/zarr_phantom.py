@@ -47,9 +47,9 @@ def write_phantom(path: str | os.PathLike[str], phantom: Phantom, *, replace: bo
         put_labels(root, phantom.grid, volumes)
         _put_overlays(root, "overlays", phantom.overlays)
         _put_overlays(root, "lesions", lesions)
-        for i, lesion in enumerate(phantom.lesions):
-            _put_overlays(root, f"lesions-inner-{i}", lesion.inner)
-            _put_overlays(root, f"lesions-around-{i}", lesion.around)
+        for i, one in enumerate(phantom.lesions):
+            _put_overlays(root, f"lesions-inner-{i}", one.inner)
+            _put_overlays(root, f"lesions-around-{i}", one.around)
         _put_twins(root, phantom)
         root.attrs["ome"] = ome.image(phantom.grid, "relative density", (0.0, 2.0))
         return {

@@ -13,6 +13,8 @@ from phantomsim.generators.lesions.star import REACH_SD, Star, star
 from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
 
 MOST = 128  # bodies
+TINY = 0.25  # radius in voxels below which a body is strewn points
+POINTS = 512
 _TRIES = 16  # places of a body before it may lie where it will
 _SHAPES = 4  # stars that bodies share, turned by mirroring
 
@@ -50,9 +52,30 @@ class Cluster:
             at = centre + place[::-1] / np.asarray(spacing_mm)
             own = box_shape(float(volume), shape.reach, spacing_mm)
             start = np.rint(at).astype(int) - np.asarray(own) // 2
-            part = fractions(shape, float(volume), at - start, spacing_mm, own)
+            if ball_radius_mm(float(volume)) < TINY * min(spacing_mm):
+                part = _scattered(shape, float(volume), at - start, spacing_mm, own)
+            else:
+                part = fractions(shape, float(volume), at - start, spacing_mm, own)
             out[tuple(slice(int(s), int(s) + n) for s, n in zip(start, own))] += part
         return np.minimum(out, 1.0)
+
+
+def _scattered(
+    shape: Star, volume_mL: float, at: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]
+) -> np.ndarray:
+    """A body much smaller than a voxel: points that fill it evenly, each counted in the voxel that it lies in."""
+    i = np.arange(POINTS) + 0.5
+    z, phi = 1 - 2 * i / POINTS, math.pi * (1 + 5**0.5) * i  # a Fibonacci lattice
+    flat = np.sqrt(1 - z * z)
+    way = np.stack([flat * np.cos(phi), flat * np.sin(phi), z], -1)
+    reach = 1 / shape.size(way)  # of the surface in each direction, in radii
+    depth = np.modf(i * (5**0.5 - 1) / 2)[0] ** (1 / 3)
+    points = way * (ball_radius_mm(volume_mL) * reach * depth)[:, None]
+    weight = reach**3 / (reach**3).sum() * volume_mL * 1000 / math.prod(spacing_mm)
+    index = np.rint(at + points[:, ::-1] / np.asarray(spacing_mm)).astype(int)
+    out = np.zeros(box, np.float32)
+    np.add.at(out, tuple(index.T), weight)
+    return out
 
 
 def cluster(key: jax.Array, form: ClusterForm, numbers: np.ndarray) -> Cluster:

@@ -24,7 +24,7 @@ from phantomsim.grid import Grid
 STEPS = 5  # in which the lesion grows
 SUBSTEPS = 2  # of the midpoint rule in each
 MOST_FLUID = 0.7  # of the fluid that may leave
-#: Part of the lesion's volume in which its source lies: what is outside moves alike, and the source's blur stays inside.
+#: Part of the lesion's volume in which its source lies: what is outside moves alike, and its blur stays inside.
 INNER = 0.7
 THICK = 10.0  # the sink goes with the fluid's share around a voxel to this power: brain beside sulci is hardly drained
 
