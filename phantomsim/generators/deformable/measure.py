@@ -53,7 +53,10 @@ def centre_mm(mask: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
 
 
 def girth_mm(body: np.ndarray, spacing_mm: tuple[float, ...], centre_z_mm: float) -> float:
-    """Longest convex outline of the axial planes above the centre [mm]."""
+    """Longest convex outline of the axial planes above the centre [mm].
+
+    The hull goes through the centres of edge voxels; an outline half a voxel further out is pi voxels longer.
+    """
     longest = 0.0
     for height in np.arange(GIRTH_FROM_MM, GIRTH_TO_MM, GIRTH_STEP_MM):
         z = round((centre_z_mm + height) / spacing_mm[0])
@@ -63,7 +66,7 @@ def girth_mm(body: np.ndarray, spacing_mm: tuple[float, ...], centre_z_mm: float
         edge = np.argwhere(plane & ~ndimage.binary_erosion(plane)) * np.array(spacing_mm[1:])
         if len(edge) > 2:
             longest = max(longest, float(ConvexHull(edge).area))  # of a plane figure, `area` is the outline's length
-    return longest
+    return longest + np.pi * float(np.mean(spacing_mm[1:]))
 
 
 def pieces(label: np.ndarray, numbers: list[int]) -> int:
