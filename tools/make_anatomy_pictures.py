@@ -19,7 +19,9 @@ from phantomsim.spec import read
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED, PATIENTS = 3, 16
-VOXEL_MM = {"chest": 3.2, "breast": 2.0, "breast-compressed": 2.0}  # coarser than the generator's own, to be quick
+#: Coarser than the generator's own, to be quick.
+VOXEL_MM = {"abdomen": 3.2, "chest": 3.2, "breast": 2.0, "breast-compressed": 2.0}
+WHOLE_MM = {"abdomen": (432.0, -85.0)}  # height and its middle: on to the hips
 HEIGHT = 200  # pixels of a row
 COLOURS = 128  # of the palette
 
@@ -28,7 +30,11 @@ def patients(region: str) -> None:
     """Two columns of eight patients, three planes each."""
     what = read(region if region == "breast-compressed" else f"{region}-procedural", Procedural)
     voxel = VOXEL_MM[region]
-    shape = tuple(round(n * what.voxel_mm / voxel) for n in what.shape)
+    rows, *plane = what.shape
+    if region in WHOLE_MM:  # more than the generator's own frame
+        rows, centre = round(WHOLE_MM[region][0] / what.voxel_mm), WHOLE_MM[region][1]
+        what = what.model_copy(update={"centre_z_mm": centre})
+    shape = tuple(round(n * what.voxel_mm / voxel) for n in (rows, *plane))
     what = what.model_copy(update={"voxel_mm": voxel, "shape": shape})
     people = [generate(what, SEED, i) for i in range(PATIENTS)]
     left, right = (mosaic.mosaic(people[i::2], HEIGHT) for i in (0, 1))

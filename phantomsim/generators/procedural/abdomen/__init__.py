@@ -7,6 +7,7 @@ import jax
 from phantomsim.generators.procedural.abdomen import (
     bladder,
     branches,
+    frame,
     glands,
     gut,
     kidneys,
@@ -18,7 +19,6 @@ from phantomsim.generators.procedural.abdomen import (
     vessels,
     wall,
 )
-from phantomsim.generators.procedural.abdomen.frame import frame
 from phantomsim.generators.procedural.abdomen.organs import ORGANS
 from phantomsim.generators.procedural.canvas import Canvas, Numbers
 from phantomsim.generators.procedural.region import Region
@@ -26,7 +26,7 @@ from phantomsim.generators.procedural.region import Region
 
 def draw(canvas: Canvas, n: Numbers) -> None:
     """Paint a patient, from the skin inwards."""
-    f = frame(n)
+    f = frame.frame(n)
     t = wall.wall(canvas, n, f)
     spine.spine(canvas, n, f, t)
     wall.psoas(canvas, n, f)
@@ -47,7 +47,7 @@ def draw(canvas: Canvas, n: Numbers) -> None:
 
 def grow(n: Numbers, key: jax.Array) -> Numbers:
     """Vessels and bowel as curves."""
-    f = frame(n)
+    f = frame.frame(n)
     trees, loops = jax.random.split(key)
     return {**branches.grow(n, f), **liver.grow(n, f, trees), **gut.grow(n, f, loops)}
 

@@ -85,9 +85,21 @@ def outline(f: Numbers, z: jax.Array) -> Numbers:
     front = [groin - 8, groin, groin + 8, 0.5 * (groin + b), 0.75 * b + 0.25 * groin, b, b, 0.98 * b]
     front += [0.45 * b + 0.55 * chest, chest, chest - 6]
     soft = jnp.where(f["male"] > 0, 0.0, 1.0)
-    fat: list[Number] = [1.0, 1.0 + 0.3 * soft, 1.0 + 0.35 * soft, 1.0 + 0.25 * soft, 1.05, 1.0, 1.0, 0.85, 0.62, 0.55, 0.5]
+    fat: list[Number] = [
+        1.0,
+        1.0 + 0.3 * soft,
+        1.0 + 0.35 * soft,
+        1.0 + 0.25 * soft,
+        1.05,
+        1.0,
+        1.0,
+        0.85,
+        0.62,
+        0.55,
+        0.5,
+    ]
     a, low, high, fat_z = (along(z, knots, v) for v in (wide, back, front, fat))
-    inner: list[Number] = [0.26 * hip, 0.34 * hip, 0.46 * hip, 0.72 * hip, 0.86 * hip]
+    inner: list[Number] = [0.20 * hip, 0.30 * hip, 0.43 * hip, 0.72 * hip, 0.86 * hip]
     inner_back: list[Number] = [b + 0.0, -f["prom_y"] + 20 * h, -f["prom_y"] + 36 * h, b - 18, b - 14]
     inner_front: list[Number] = [groin - 40, groin - 26 * h, groin - 8, front[3] - 11, front[4] - 12]
     low_end = jnp.clip((z - (prom + 5 * h)) / (30.0 * h), 0.0, 1.0)

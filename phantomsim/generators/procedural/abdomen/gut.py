@@ -104,7 +104,7 @@ def _small(n: Numbers, f: Numbers, key: jax.Array) -> jax.Array:
     h, p, prom = f["h"], f["pitch"], f["prom"]
     turn = jnp.arange(LAYERS * TURNS)
     layer, down = turn % LAYERS, turn // LAYERS
-    z = jnp.linspace(-0.75 * p, prom - 58.0 * h, TURNS)[down] + 8.0 * (layer - 1.0)
+    z = jnp.linspace(-0.5 * p, prom - 58.0 * h, TURNS)[down] + 8.0 * (layer - 1.0)
     o = outline(f, z)
     reach = jnp.minimum(o["in_a"] - 30.0, f["a"] - 76.0) * jnp.where(z < prom, 0.8, 1.0)
     front = o["in_y"] + o["in_b"] - 20.0
