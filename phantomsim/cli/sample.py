@@ -11,6 +11,7 @@ EPILOG = """\b
 Examples:
   phantomsim sample abdomen-procedural -n 4 --seed 7 --out phantoms
   phantomsim sample heads-from-files --set folder=/data/heads -n 2 --format nifti --out heads
+  phantomsim sample head-procedural --lesions haemorrhage-deep --out bled
   phantomsim sample head-procedural --format stl --format mr-maps --field-T 1.5 --out head
 """
 
@@ -38,6 +39,8 @@ FORMATS = ["zarr", "nifti", "stl", "mr-maps"]
     show_default=True,
     help="Field strength of mr-maps.",
 )
+@click.option("--lesions", metavar="KIND", help="Put in lesions of a kind (a name or a file), with a table.")
+@click.option("--days", type=click.FloatRange(0.0, 36525.0), default=0.0, help="How long they have grown.")
 @sets
 def command(
     generator: str,
@@ -47,13 +50,20 @@ def command(
     out: Path,
     form: tuple[str, ...],
     field_T: float,
+    lesions: str | None,
+    days: float,
     sets: tuple[str, ...],
 ) -> None:
     """Make phantoms with GENERATOR (a file or a catalogue name), one store a patient, and a picture of all."""
     from phantomsim.trials.sample import sample
 
+    asked = None
+    if lesions is not None:
+        from phantomsim.generators.lesions.catalogue import of_kind
+
+        asked = of_kind(lesions, days)
     numbers = range(first, first + patients)
     with click.progressbar(length=patients, label="Phantoms", file=sys.stderr) as bar:
-        picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1), field_T)
+        picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1), field_T, asked)
     click.echo(f"Phantoms: {out}")
     click.echo(f"Picture: {picture}")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from phantomsim.errors import StoreError
 from phantomsim.formats.nifti import write as write_nifti
 from phantomsim.formats.zarr_store import write_phantom
 from phantomsim.generators.generate import generate
+from phantomsim.generators.lesions import table
+from phantomsim.generators.lesions.place import place
+from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.mosaic import write_mosaic
 from phantomsim.generators.spec import Generator
 from phantomsim.phantom import Phantom
@@ -34,6 +38,7 @@ def sample(
     sets: Sequence[str] = (),
     tick: Callable[[], object] = lambda: None,
     field_T: float = 3.0,
+    lesions: Lesions | None = None,
 ) -> Path:
     """Make phantoms, one file per patient and format, and a mosaic of the first eight.
 
@@ -46,10 +51,12 @@ def sample(
             susceptibility as NIfTI and JSON).
         tick: called after each patient.
         field_T: of the MR maps; each patient's values are drawn as in a trial of this seed.
+        lesions: what each patient gets, as in a trial of this seed; their table is written as lesions.csv and .json.
     Returns:
         The picture's path.
     Raises:
         StoreError: a phantom's file is there already, or cannot be written.
+        PlacementError: a lesion finds no place.
     """
     spec = read(generator, Generator, sets)
     forms = (form,) if isinstance(form, str) else tuple(dict.fromkeys(form))
@@ -59,13 +66,20 @@ def sample(
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     shown: list[Phantom] = []
+    told: list[dict[str, Any]] = []
     for patient in patients:
         phantom = generate(spec, seed, patient)
-        for one, place in zip(forms, places[patient]):
-            _write(one, phantom, place, seed, patient, field_T)
+        if lesions is not None:
+            phantom = place(phantom, lesions, seed, patient)
+            told += [{"patient": patient, "subject": phantom.facts.subject, **row} for row in table.rows(phantom)]
+        for one, target in zip(forms, places[patient]):
+            _write(one, phantom, target, seed, patient, field_T)
         if len(shown) < PICTURED:
             shown.append(phantom)
         tick()
+    if lesions is not None:
+        atomic_write_text(out / "lesions.csv", table.to_csv(told))
+        atomic_write_text(out / "lesions.json", table.to_json(told))
     picture = out / "mosaic.png"
     with atomic_file(picture) as file:
         write_mosaic(file, shown)

@@ -12,7 +12,8 @@ from phantomsim.generators.lesions.laws import violations
 from phantomsim.generators.lesions.place import enhanced, place
 from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.lesions.truth import fraction_on, mesh_of
-from phantomsim.materials import relaxation, table as tissues
+from phantomsim.materials import relaxation
+from phantomsim.materials import table as tissues
 from phantomsim.phantom import boxed
 
 MRI = ("PD", "T1_ms", "T2_ms")
@@ -126,9 +127,9 @@ def test_table_and_mesh_tell_the_same_lesion(liver):
 
 
 def test_impossible_requests_name_patient_and_rule(liver, head):
-    with pytest.raises(PlacementError, match=r"trunk-of-balls: lesion 1 of 1 .*inside_host|keep_host|edge"):
+    with pytest.raises(PlacementError, match=r"trunk-of-balls: lesion 1 of 1 .*(inside_host|keep_host|edge)"):
         place(liver, lesions("renal-mass", host="liver", forbidden=(), volume_mL=400.0, max_tries=20), 1, 0)
-    with pytest.raises(PlacementError, match="nothing|room for its volume"):
+    with pytest.raises(PlacementError, match="room for its volume"):
         place(head, lesions("haemorrhage-intraventricular", volume_mL=200.0, max_tries=3), 1, 0)
     with pytest.raises(TissueError, match="no tissue or organ kidney"):
         place(liver, lesions("kidney-stone"), 1, 0)
