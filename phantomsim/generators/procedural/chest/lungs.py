@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from phantomsim.generators.procedural import trees
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
-from phantomsim.generators.procedural.chest.frame import Frame, back_mm, cage, dome, right
-from phantomsim.generators.procedural.shapes import Point, smooth_union
+from phantomsim.generators.procedural.chest.frame import Frame, back_mm, cage, dome, front_mm, right, spine_front_mm
+from phantomsim.generators.procedural.shapes import Point, ellipsoid, smooth_union
 
 LOBES = {"left": ("upper", "lower"), "right": ("upper", "middle", "lower")}
 ALL = tuple(f"lung-{side}-{lobe}" for side in ("left", "right") for lobe in LOBES[side])
@@ -30,7 +30,8 @@ def oblique(f: Frame, p: Point) -> jax.Array:
     lean = 0.86 + 0.06 * f.wobble[11] + jnp.where(x > 0, 0.0, 0.12)
     bend = 5.0 * jnp.sin(0.022 * x / f.k + f.wobble[12]) + 0.0011 * (jnp.abs(x) - 60.0) ** 2
     plane = z - 66.0 * f.s + lean * (y - back_mm(f, z)) * f.s / f.k + bend
-    return plane / jnp.sqrt(1.0 + lean * lean)
+    ahead = y - front_mm(f, z) + 42.0 * f.k  # middle lobe and lingula reach the diaphragm in front
+    return jnp.maximum(plane / jnp.sqrt(1.0 + lean * lean), 0.9 * ahead)
 
 
 def horizontal(f: Frame, p: Point) -> jax.Array:
@@ -44,10 +45,19 @@ def septum(f: Frame, p: Point) -> jax.Array:
     return jnp.abs(p[0] + 2.5 * f.k) - wide * f.k
 
 
+def _hila(f: Frame, p: Point) -> jax.Array:
+    """Field [mm] of the fat between the vessels of both hila, where no lung creeps in."""
+    y = spine_front_mm(f, 28.0 * f.s)
+    right_one = ellipsoid(p, (26.0 * f.k, y + 38.0 * f.k, 26.0 * f.s), (15.0, 24.0 * f.k, 24.0 * f.s))
+    left_one = ellipsoid(p, (-30.0 * f.k, y + 30.0 * f.k, 34.0 * f.s), (14.0, 22.0 * f.k, 24.0 * f.s))
+    return jnp.minimum(right_one, left_one)
+
+
 def draw(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> Numbers:
     """Paint lobes, fissures and trees; returns the field of the chest above the diaphragm."""
     p = canvas.p
     middle = smooth_union(septum(f, p), t["spine"] - 4.0, 8.0)
+    middle = jnp.minimum(middle, _hila(f, p))
     middle = smooth_union(middle, jnp.minimum(t["heart"] - 1.5, t["tubes"] - 2.0), 7.0)
     above = dome(f, p)
     (above, lung) = keep(above, jnp.maximum(t["cage"] + PLEURA_MM, -middle))

@@ -7,6 +7,9 @@ unverified beyond that.
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -86,8 +89,22 @@ def _aorta(n: Numbers, f: Frame, where: Pose) -> list[Tube]:
     arch = 0.5 * (up + down)
     rows: list[Tube] = [(where.at(9.0, 5.0, 22.0), place(f, 14.0, 70.0, 30.0), 0.98 * up, up)]
     rows += path(f, [(14, 70, 30), (17, 58, 55), (9, 44, 79), (-8, 26, 84)], [up, up, 0.95 * arch, 0.92 * arch])
-    rows += path(f, [(-8, 26, 84), (-22, 8, 70), (-26, 1, 45), (-25, 1, 0)], [0.92 * arch, 0.95 * arch, down, down])
-    return rows + path(f, [(-25, 1, 0), (-19, 5, -60), (-9, 10, -110), (-4, 12, -190)], [down, down, down, 0.95 * down])
+    turns = [beside_spine(n, f, z, turn, wide) for z, turn, wide in _DESCENT]
+    bend = place(f, -22.0, 8.0, 70.0)
+    rows += [(place(f, -8.0, 26.0, 84.0), bend, 0.92 * arch, 0.95 * arch), (bend, turns[0], 0.95 * arch, down)]
+    return rows + [(a, b, down, down) for a, b in itertools.pairwise(turns)]
+
+
+#: z, angle from the front about the vertebral body [degrees], and the body's width over that of T7.
+_DESCENT = ((45.0, 64.0, 0.95), (0.0, 60.0, 1.0), (-60.0, 42.0, 1.13), (-110.0, 24.0, 1.3), (-190.0, 12.0, 1.5))
+
+
+def beside_spine(n: Numbers, f: Frame, z: float, turn_deg: float, wide: float) -> Place:
+    """Middle of the descending aorta, which touches the vertebral body."""
+    half = 0.5 * n["vertebra_width_mm"]
+    away, turn = half * wide + 0.5 * n["descending_aorta_mm"] + 2.5, math.radians(turn_deg)
+    front = spine_front_mm(f, z * f.s) - 0.9 * half
+    return -away * math.sin(turn), front + away * math.cos(turn), z * f.s
 
 
 def _arch_branches(f: Frame) -> list[Tube]:
