@@ -17,7 +17,8 @@ BRAIN = ("grey-matter", "white-matter", "deep-grey-matter", "brain", "csf")
 DEEP_MM = 20.0  # cerebrospinal fluid may be a ventricle's from this depth below the inner table on
 LEAST_PART = 0.2  # of the largest such piece; smaller ones are left out
 WHITE_WALL = 0.4  # share of a ventricle's wall that is white matter
-COARSE_MM = 2.0  # voxels on which distances are measured that only weigh places
+COARSE_MM = 2.0  # voxels on which the depth below a wall is measured
+FAR_MM = 3.0  # voxels on which distances are measured that only weigh places
 
 
 def tissue_table(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
@@ -136,13 +137,16 @@ def far_mm(thing: np.ndarray, grid: Grid, points: np.ndarray) -> np.ndarray:
         thing: bool [z, y, x].
         points: indices (z, y, x) [N, 3].
     """
-    step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
-    padded = np.pad(thing, [(0, (-n) % s) for n, s in zip(thing.shape, step)])
-    coarse = _pooled(padded, step) > 0
-    if not coarse.any():
+    box = bounds(thing)
+    if box[0].stop == box[0].start or not len(points):
         return np.full(len(points), np.inf)
+    low = np.minimum([b.start for b in box], points.min(axis=0))
+    high = np.maximum([b.stop for b in box], points.max(axis=0) + 1)
+    step = [max(1, round(FAR_MM / d)) for d in grid.spacing_mm]
+    cut = thing[tuple(slice(int(a), int(b)) for a, b in zip(low, high))]
+    coarse = _pooled(np.pad(cut, [(0, (-n) % s) for n, s in zip(cut.shape, step)]), step) > 0
     distance = ndimage.distance_transform_edt(~coarse, [d * s for d, s in zip(grid.spacing_mm, step)])
-    return distance[tuple((points // step).T)]
+    return distance[tuple(((points - low) // step).T)]
 
 
 def bounds(region: np.ndarray) -> tuple[slice, ...]:

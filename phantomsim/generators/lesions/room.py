@@ -16,7 +16,7 @@ from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
 from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
-FEW = 400  # voxels in a ball of the margin up to which the ball is laid about every outer voxel
+FEW = 4000  # voxels in a cube of the margin up to which a ball is laid about every outer voxel; beyond, distances are faster
 
 
 @dataclass
