@@ -20,7 +20,7 @@ from phantomsim.spec import read
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED, PATIENTS = 3, 16
 #: Coarser than the generator's own, to be quick.
-VOXEL_MM = {"abdomen": 3.2, "chest": 3.2, "breast": 2.0, "breast-compressed": 2.0}
+VOXEL_MM = {"abdomen": 3.2, "chest": 3.2, "head": 2.0, "breast": 2.0, "breast-compressed": 2.0}
 WHOLE_MM = {"abdomen": (432.0, -85.0)}  # height and its middle: on to the hips
 HEIGHT = 200  # pixels of a row
 COLOURS = 128  # of the palette

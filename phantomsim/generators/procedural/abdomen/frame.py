@@ -21,7 +21,7 @@ SKIN_MM = 2.0
 DISC_MM = 9.5  # lumbar; unverified
 CHEST_PITCH = 0.82  # of thoracic vertebrae, over that of lumbar ones
 MUSCLE_CM2 = (112.0, 160.0)  # of women and men at L3 and 1.70 m (doi:10.1038/s41598-023-32850-8: healthy donors)
-OTHER_CM2 = 165.0  # spine, kidneys, bowel and vessels at L3; unverified
+OTHER_CM2 = (136.0, 162.0)  # spine, kidneys, bowel and vessels of women and men at L3; unverified
 
 
 def frame(n: Numbers) -> Numbers:
@@ -32,7 +32,8 @@ def frame(n: Numbers) -> Numbers:
     w, h = n["wobble"], n["height_mm"] / 1700.0
     pitch = n["vertebra_height_mm"] + DISC_MM
     muscle = jnp.where(n["male"] > 0, MUSCLE_CM2[1], MUSCLE_CM2[0]) * h * h
-    area = 100.0 * (n["visceral_fat_cm2"] + muscle + OTHER_CM2 * h)
+    other = jnp.where(n["male"] > 0, OTHER_CM2[1], OTHER_CM2[0]) * h
+    area = 100.0 * (n["visceral_fat_cm2"] + muscle + other)
     ratio = 1.34 + 0.04 * w[0]
     b = jnp.sqrt(area / (AREA * ratio))
     a = ratio * b

@@ -14,7 +14,7 @@ from phantomsim.generators.procedural.common.hollow import Trail, fill, rows, tr
 NO_GAS = 2.0  # level of gas, in radii above the axis, that the lumen does not reach
 STOMACH_MM, DUODENUM_MM, COLON_MM, SMALL_MM = 3.5, 2.5, 2.0, 2.5  # walls; unverified
 LAYERS, TURNS = 3, 8  # of the folded small bowel
-LEAST, MOST = 0.35, 1.35  # of its drawn section, for the small bowel at L3
+LEAST, MOST = 0.3, 1.6  # of its drawn section, for the small bowel at L3
 
 
 def grow(n: Numbers, f: Numbers, key: jax.Array) -> Numbers:
@@ -28,7 +28,7 @@ def grow(n: Numbers, f: Numbers, key: jax.Array) -> Numbers:
 def _stomach(n: Numbers, f: Numbers) -> jax.Array:
     w, h, b, a = f["w"], f["h"], f["chest_b"], f["chest_a"]
     level = 0.15 + 0.35 * w[16]
-    r = (n["stomach_mL"] / 220.0) ** 0.4
+    r = (n["stomach_mL"] / 260.0) ** 0.45
     return table(
         [
             (-20.0 * h, spine_y(f, 72.0) + 44.0, 76.0 * h, 8.0, NO_GAS),
@@ -86,7 +86,7 @@ def _colon(n: Numbers, f: Numbers, key: jax.Array) -> jax.Array:
             (left + 2.0, back + 22.0, -0.5 * p, rd, g[5]),
             (-side - 2.0, back + 16.0, -1.6 * p, rd, NO_GAS),
             (-side - 3.0, back + 16.0, -3.0 * p, rd, NO_GAS),
-            (-0.80 * f["hip"] + 8, py + 66 * h, prom - 12 * h, rd, NO_GAS),
+            (-0.70 * f["hip"], py + 74 * h, prom - 10 * h, rd, NO_GAS),
             (-50 * h, py + 72 * h, prom - 48 * h, rd, g[6]),
             (s, py + 58 * h, prom - 40 * h, 1.15 * rd, g[6] - 0.4),
             (34 * h + s, py + 34 * h, prom - 30 * h, 1.1 * rd, g[6]),
@@ -143,10 +143,11 @@ def bowel(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     """Duodenum, colon, then the small bowel, whose width leaves the visceral fat its area at L3."""
     p = f["pitch"]
     z = canvas.p[2]
-    room = (CAVITY, "perirenal-fat-right", "perirenal-fat-left")
+    room: tuple[str, ...] = (CAVITY, "perirenal-fat-right", "perirenal-fat-left")
     names = ("duodenum-wall", "duodenum-content", "duodenum-gas")
     fill(canvas, names, trail(canvas, n["duodenum"], 70.0), DUODENUM_MM, room)
     seen = trail(canvas, n["colon"], 92.0, folds=0.3, pitch_mm=30.0)
+    room = (*room, "iliacus-left", "iliacus-right", "psoas-left")
     fill(canvas, ("colon-wall", "colon-content", "colon-gas"), seen, COLON_MM, room)
     loops = trail(canvas, n["small-bowel"], 74.0)
     (field, gas) = keep(*loops)

@@ -19,7 +19,8 @@ SEED = 11
 WHOLE = dataclasses.replace(REGION, plan_shape=(88, 64, 84), plan_centre_mm=(0.0, 0.0, -85.0))  # down to the hips
 LIVER = ("liver", "portal-branches", "hepatic-veins")
 SPINE = tuple(f"vertebra-{v}-{part}" for v in LEVELS for part in ("cortical", "cancellous"))
-PAIRED = ("psoas", "iliacus", "gluteus-maximus", "lung", "adrenal", "renal-artery", "iliac-artery", "ureter")
+PAIRED = ("psoas", "iliacus", "gluteus-maximus", "lung", "adrenal", "renal-artery", "iliac-artery")
+SIDES, PARTS, CANAL = ("left", "right"), ("wall", "content", "gas"), ("fat-epidural", "dural-sac", "spinal-cord")
 FENG, SHIP = "Feng 2017, doi:10.3748/wjg.v23.i27.4968", "SHIP-TREND, doi:10.3390/jcm13030769"
 CAGLAR, KONG = "Caglar 2014, doi:10.5603/FM.2014.0038", "Kong 2022, doi:10.3389/fnut.2022.871697"
 WANG, DRUCKMANN = "Wang 2012, doi:10.1016/S1001-9294(13)60005-X", "Druckmann 2024, kidney donors"
@@ -112,24 +113,28 @@ def _at(values: np.ndarray, bmi: np.ndarray) -> tuple[float, float]:
 def topology_laws(people: Cohort) -> list[Law]:
     """One piece each, apart from skin and room, on their own side."""
     bones = [tuple(f"{b}-{s}-{part}" for part in ("cortical", "cancellous")) for b in ("hip", "femur") for s in SIDES]
-    wholes = (
-        *((LIVER), ("spleen",), ("pancreas",), ("gallbladder",), ("aorta",), ("vena-cava",)),
-        *(kidney(side) for side in SIDES),
-        *(("bladder-urine",), (*SPINE, "discs"), ("dural-sac", "spinal-cord"), *bones),
-        *(("stomach-wall", "stomach-content", "stomach-gas"), ("colon-wall", "colon-content", "colon-gas")),
-    )
+    wholes = {
+        **{"liver": LIVER, "spleen": ("spleen",), "pancreas": ("pancreas",), "gallbladder": ("gallbladder",)},
+        **{"aorta": ("aorta",), "vena cava": ("vena-cava",), "bladder": ("bladder-urine", "bladder-wall")},
+        **{f"{side} kidney": kidney(side) for side in SIDES},
+        "spine": (*SPINE, "discs", *CANAL),
+        **{" ".join(bone[0].split("-")[:2]): bone for bone in bones},
+        **{f"{tube} and what it holds": tuple(f"{tube}-{p}" for p in PARTS) for tube in ("stomach", "colon")},
+    }
     body = [i for i, name in enumerate(people.region.organs) if name != "air"]
     broken = sum(topology.pieces(np.isin(f, body)) != 1 for f in people.first)
     inner = (*LIVER, "spleen", "pancreas", *kidney("left"), *kidney("right"), "stomach-wall", "colon-wall", "aorta")
     return [
-        *(topology.in_one_piece(people, *organs) for organs in wholes),
+        *(_whole(people, what, organs) for what, organs in wholes.items()),
         Law("patients whose body is not of one piece", "topology", 0.0, float(broken), 0.0),
         *(topology.beside(people, f"{name}-left", f"{name}-right") for name in PAIRED),
         topology.beside(people, "kidney-left-cortex", "kidney-right-cortex"),
         *(topology.beside(people, left, right) for left, right in (("spleen", "liver"), ("aorta", "vena-cava"))),
         *(topology.apart(people, inner, (other,)) for other in ("air", "skin")),
-        topology.apart(people, ("lung-left", "lung-right"), ("liver", "spleen", "air", "skin")),
+        topology.apart(people, ("lung-left", "lung-right", "heart-wall"), ("air", "skin")),
     ]
 
 
-SIDES = ("left", "right")
+def _whole(people: Cohort, what: str, organs: tuple[str, ...]) -> Law:
+    found = [topology.pieces(people.mask(i, *organs)) != 1 for i in range(len(people.first))]
+    return Law(f"patients of {len(found)} whose {what} is not of one piece", "topology", 0.0, float(sum(found)), 0.0)

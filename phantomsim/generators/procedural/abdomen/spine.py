@@ -79,7 +79,7 @@ def _canal(canvas: Canvas, f: Numbers, from_middle: jax.Array, s: jax.Array) -> 
     """Epidural fat, the sac of CSF with the horse tail in it, and the cord."""
     x, _, z = canvas.p
     h, end = f["h"], f["prom"] - 42.0 * f["h"]
-    above = jnp.maximum(f["prom"] - 4.0 - s, -1e3)
+    above = f["prom"] - 14.0 * h - s
     canal = jnp.maximum(superellipse(x, from_middle, 11.5 * h, 8.5 * h, 2.0), above)
     sac = jnp.maximum(superellipse(x, from_middle - 1.0, 8.5 * h, 6.5 * h, 2.0), above)
     canvas.put("fat-epidural", canal, z_mm=(end, 1e4))

@@ -24,7 +24,7 @@ def vessels(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     x, y, z = canvas.p
     h, p = f["h"], f["pitch"]
     front = spine_y(f, z) + 0.38 * n["vertebra_width_mm"]
-    r = n["aorta_diameter_mm"] / 2 * along(z, (-3.25 * p, -0.5 * p, 0.5 * p, 120.0), (0.95, 1.0, 1.08, 1.22))
+    r = n["aorta_diameter_mm"] / 2 * along(z, (-3.25 * p, -2.0 * p, 0.5 * p, 120.0), (0.96, 1.01, 1.08, 1.22))
     high = along(z, (20.0, 120.0), (0.0, 1.0))  # above the hiatus the aorta lies beside the spine
     aorta = superellipse(x + 8.0 * h + 10.0 * high, y - front - r + 10.0 * high, r, r, 2.0)
     end = -3.25 * p
