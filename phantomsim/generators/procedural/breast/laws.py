@@ -136,8 +136,6 @@ def fine_laws() -> list[Law]:
     inner = np.isin(rim.first, [organs.index(o) for o in ("gland", "lobules", "arteries", "veins", *draw.FAT)])
     bare = float((ndimage.binary_dilation(np.asarray(rim.first) == 0) & inner).sum())
     skin = _share(middle, organs, ("skin",))
-        middle.second == organs.index("skin"), middle.share, 0.0
-    )
     skin_mm = float(skin[:, 16:56, 16:56].sum()) / 40.0**2 / 2.0  # of both faces, where they are flat
     return [
         Law("skin of 1.44 mm as painted with voxels of 1 mm [mm]", "requested", 1.44, skin_mm, 0.03),
