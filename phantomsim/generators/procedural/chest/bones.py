@@ -50,13 +50,13 @@ def pair(bone: str, part: str) -> tuple[str, str]:
 
 def draw(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> None:
     """Paint all bones of the chest."""
-    _spine(canvas, n, f, t)
+    spine(canvas, n, f, t)
     _ribs(canvas, n, f, t)
     _sternum(canvas, n, f, t)
     _girdle(canvas, f, t)
 
 
-def _spine(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> None:
+def spine(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> None:
     x, y, z = canvas.p
     front = y - spine_front_mm(f, z)
     upright = z + 2.0 * f.bend_per_mm * z * (front + 15.0)  # end plates stand square to the spine

@@ -62,7 +62,7 @@ def draw(canvas: Canvas, n: Numbers, f: Frame) -> Numbers:
     breast = _breast(n, f, p)
     free = 1.0 - canvas.cover(muscle)
     volume = 2.0 * n["breast_mL"] * (1.0 - n["male"])
-    breast = breast - canvas.level("breasts", breast, free, volume)
+    breast = breast - canvas.level("breasts", breast + SKIN_MM, free, volume)  # the skin does not count
     outer = smooth_union(body, breast, 18.0)
     canvas.put("skin", outer)
     canvas.put("subcutaneous-fat", outer + SKIN_MM)
