@@ -30,8 +30,8 @@ AFFINE = np.diag([6.0, 6.0, 6.0, 1.0])
 
 
 def body(radius_mm: float) -> np.ndarray:
-    """A cylinder of fat with a ball of liver, float32 [x, y, z] on 6 mm voxels."""
-    x, y, z = ((np.arange(n) - (n - 1) / 2) * 6.0 for n in (40, 32, 12))
+    """A cylinder of fat with a ball of liver, float32 [x, y, z] on the grid of the small trial, compiled once for it."""
+    x, y, z = ((np.arange(n) - (n - 1) / 2) * 6.0 for n in (64, 48, 12))
     r2 = x[:, None, None] ** 2 + y[None, :, None] ** 2
     labels = np.where(r2 + 0 * z < radius_mm**2, 1, 0)
     labels[r2 + z**2 < 45.0**2] = 2
@@ -69,15 +69,6 @@ def generator_of(trial: Path) -> Path:
     path = trial.with_name("generator.toml")
     path.write_text(tomli_w.dumps(tomllib.loads(trial.read_text())["population"]["generator"]))
     return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Workers of this module compile once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-        yield
 
 
 @pytest.fixture

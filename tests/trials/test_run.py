@@ -112,7 +112,7 @@ def test_failing_algorithm_counts_as_worst_and_is_never_dropped(tmp_path):
     )
     trial = tmp_path / "trial.toml"
     trial.write_text(SMALL.read_text())
-    sets = ['arms.2.algorithm={kind="python", call="broken:sometimes"}', "arms.0.protocol.views=24"]
+    sets = ['arms.2.algorithm={kind="python", call="broken:sometimes"}']
     result = phantomsim.run(trial, tmp_path / "out", sets=sets, workers=1)
     rows = [r for r in table(result.folder) if r["arm"] == "low, smoothed"]
     failed = [r for r in rows if r["status"] == "failed"]

@@ -47,7 +47,6 @@ def middle(image: np.ndarray, reach: int = 6) -> np.ndarray:
 WAYS = {
     "helix": {"path": "helical", "turns": 4.0, "pitch": 0.9, "rows": 64},
     "turns side by side": {"turns": 2.0},
-    "two voltages": {"second_kVp": 140.0},
     "bowtie and modulated current": {"bowtie": "body", "modulation": Modulation()},
     "breathing": {"motion": Breathing(phases=2)},
     "focal spot and rotation": {"focal_samples": (2, 1), "rotation_samples": 2},
@@ -76,9 +75,15 @@ def test_motion_of_nothing_is_rest():
     assert np.array_equal(still, frozen)
 
 
-def test_two_voltages_tell_iodine():
+def test_two_voltages_tell_iodine_and_water_reads_zero():
     scanner, protocol, wanted = changed(second_kVp=140.0)
-    clean, _ = images(scanner.build(protocol), wanted.model_copy(update={"image": "iodine"}))
+    scan = scanner.build(protocol)
+    expected = scan.expected(patient(), ORIGIN, jax.random.key(1))
+    raw, noisy = scan.noise_free(expected), scan.acquire(expected, jax.random.key(0))
+    plain, noise = (np.asarray(scan.reconstruct(data, wanted).values) for data in (raw, noisy))
+    assert middle(plain).mean() == pytest.approx(0.0, abs=2.0)
+    assert 0.5 < middle(noise - plain).std() < 5.0
+    clean = np.asarray(scan.reconstruct(raw, wanted.model_copy(update={"image": "iodine"})).values)
     pixel = wanted.fov_mm / wanted.matrix
     shifted = np.roll(clean, -round(IODINE_MM / pixel), 2)
     assert middle(shifted, 2).mean() == pytest.approx(IODINE_MG_PER_ML, rel=0.03)

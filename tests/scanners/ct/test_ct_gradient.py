@@ -18,7 +18,7 @@ from phantomsim.spec import read
 SHAPE, BOX = (8, 24, 24), (4, 6, 6)
 # A calibration scan is of the scanner, not of the phantom: a constant.
 IMAGE = CTReconstruction(kernel="standard", fov_mm=120.0, matrix=16, slices=2, slice_mm=2.0, calibration="none")
-DIRECTIONS = 4
+DIRECTIONS = 2
 RNG = np.random.default_rng(0)
 DENSITY, FRACTION = (jnp.asarray(RNG.uniform(*of), jnp.float32) for of in ((0.8, 1.2, SHAPE), (0.1, 0.5, BOX)))
 PIXELS = jnp.asarray(RNG.normal(size=(2, 16, 16)) / 512, jnp.float32)
