@@ -51,7 +51,7 @@ def brain(canvas: Canvas, n: Numbers, case: jax.Array) -> None:
     width = -canvas.level("brain", -spaces.fluid, room, brain_mL)
     canvas.put("dura", case)
     canvas.put("cerebral-white-matter", cavity)
-    cortex = jnp.maximum(spaces.fluid - width - n["cortex_mm"], cavity)
+    cortex = jnp.maximum(spaces.fluid - jnp.maximum(width, 0.0) - n["cortex_mm"], cavity)
     canvas.put("cerebral-cortex", cortex, on=["cerebral-white-matter"])
     _hind(canvas, p, spaces)
     canvas.put("csf", jnp.maximum(spaces.fluid - width, cavity), on=BRAIN)
