@@ -160,9 +160,10 @@ def bounds(region: np.ndarray) -> tuple[slice, ...]:
 
 def _pooled(region: np.ndarray, step: list[int]) -> np.ndarray:
     """Share of each coarse voxel that is in the region."""
-    z, y, x = (n // s for n, s in zip(region.shape, step))
-    blocks = region.reshape(z, step[0], y, step[1], x, step[2])
-    return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+    total = np.zeros([n // s for n, s in zip(region.shape, step)], np.uint16)
+    for z, y, x in np.ndindex(*step):
+        total += region[z :: step[0], y :: step[1], x :: step[2]]
+    return total.astype(np.float32) / np.float32(np.prod(step))
 
 
 def _fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndarray:

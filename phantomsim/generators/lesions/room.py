@@ -16,7 +16,7 @@ from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
 from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
-FEW = 4000  # voxels in a cube of the margin up to which a ball is laid about every outer voxel; beyond, distances are faster
+FEW = 4000  # voxels in a cube of the margin, up to which a ball is laid about every outer voxel
 
 
 @dataclass
