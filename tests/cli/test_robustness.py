@@ -30,7 +30,7 @@ AFFINE = np.diag([6.0, 6.0, 6.0, 1.0])
 
 
 def body(radius_mm: float) -> np.ndarray:
-    """A cylinder of fat with a ball of liver, float32 [x, y, z] on the grid of the small trial, compiled once for it."""
+    """A cylinder of fat with a ball of liver, float32 [x, y, z] on the grid of the small trial, which is compiled."""
     x, y, z = ((np.arange(n) - (n - 1) / 2) * 6.0 for n in (64, 48, 12))
     r2 = x[:, None, None] ** 2 + y[None, :, None] ** 2
     labels = np.where(r2 + 0 * z < radius_mm**2, 1, 0)
