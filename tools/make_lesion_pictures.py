@@ -106,7 +106,7 @@ def heads(out: Path) -> None:
             axis.set_title(f"{name}\n{title}" if title == "without" else title, color="white", fontsize=7)
             axis.axis("off")
         print(name, found.facts.provenance["lesions"][0], flush=True)
-    figure.subplots_adjust(0, 0, 1, 0.97, 0.01, 0.12)
+    figure.subplots_adjust(0, 0, 1, 0.98, 0.01, 0.2)
     figure.savefig(out / "lesions-head.png", dpi=80, facecolor="black")
 
 

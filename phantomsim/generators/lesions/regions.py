@@ -16,7 +16,8 @@ VENTRICLES = "*ventricle*"
 BRAIN = ("grey-matter", "white-matter", "deep-grey-matter", "brain", "csf")
 DEEP_MM = 20.0  # cerebrospinal fluid may be a ventricle's from this depth below the inner table on
 LEAST_PART = 0.2  # of the largest such piece; smaller ones are left out
-WHITE_WALL = 0.4  # share of a ventricle's wall that is white matter
+PARTED_MM = 1.0  # taken off all round, so that ventricles part from the cisterns that they touch
+WHITE_WALL = 0.5  # share of a ventricle's wall that is white matter
 COARSE_MM = 2.0  # voxels on which the depth below a wall is measured
 FAR_MM = 3.0  # voxels on which distances are measured that only weigh places
 
@@ -93,11 +94,13 @@ def ventricles(phantom: Phantom) -> np.ndarray:
     fluid = tissue_table(phantom, ("csf",))[label]
     deep = fluid & (depth_mm(brain, phantom.grid) > DEEP_MM)
     core = deep & ~ndimage.binary_dilation(tissue_table(phantom, ("grey-matter",))[label])
+    parted = round(PARTED_MM / max(phantom.grid.spacing_mm))
+    core = ndimage.binary_erosion(core, iterations=parted) if parted else core
     found = _walled(core, fluid, tissue_table(phantom, ("white-matter",))[label], brain)
     if found is None:
         raise TissueError(f"{phantom.facts.subject}: the phantom has no ventricles that could be told")
     out = np.zeros(phantom.grid.shape, bool)
-    out[box] = ndimage.binary_dilation(found, iterations=2) & fluid
+    out[box] = ndimage.binary_dilation(found, iterations=2 + parted) & fluid
     return out
 
 
