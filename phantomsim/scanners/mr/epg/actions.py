@@ -2,10 +2,10 @@
 
 A pulse that acts at once turns by its flip about x. One that takes time holds magnetisation away from z and from the
 transverse plane for part of it, so that neither T1 nor T2 alone tells what is left. With u(t) the axis of what is along
-z at a time t, the rate of decay is R2 - (R2 - R1) u u^T in the frame that turns with the pulse; to first order its
-integral stands in the exponent (the first term of Magnus 1954, doi:10.1002/cpa.3160070404): half the flip,
-m -> exp(-K) m + exp(-K/2) R1 q, and the other half, with K = R2 T - (R2 - R1) Q, and q, Q the integrals of u and u u^T
-over the pulse's length T (`pulses.rotation`). What is left out is of the order of (T / T2)^2 / 12.
+z at a time t, the rate of decay is R2 - (R2 - R1) u u^T in the frame that turns with the pulse, and to first order its
+integral stands in the exponent (Magnus's series; Blanes 2009, doi:10.1016/j.physrep.2008.11.001): half the flip, then
+m -> exp(-K) m + exp(-K/2) R1 q, then the other half, with K = R2 T - (R2 - R1) Q, and q and Q the integrals of u and
+u u^T over the pulse's length T (`pulses.rotation`). What is left out is of the order of (T / T2)^2 / 12.
 """
 
 from __future__ import annotations

@@ -39,8 +39,7 @@ def rotation(pulse: Pulse, amplitude_Hz: np.ndarray, off_Hz: np.ndarray) -> np.n
 def _spinor(pulse: Pulse, amplitude_Hz: np.ndarray, off_Hz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First column of the SU(2) matrix of the pulse so far, complex [n, edge], and the time that edges stand for.
 
-    A sample is a turn about its effective field; products of 1, 2, 4, ... of them give all products (Hillis and Steele
-    1986, doi:10.1145/7902.7903).
+    A sample is a turn about its effective field; products of 1, 2, 4, ... neighbours give those of all so far.
     """
     parts = -(-FINE // len(pulse.shape))
     dwell = pulse.dwell_s / parts

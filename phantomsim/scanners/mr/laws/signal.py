@@ -17,11 +17,11 @@ from phantomsim.scanners.mr.bloch.slice_profile import full_width
 from phantomsim.scanners.mr.bloch.slice_profile import profile as bloch_profile
 from phantomsim.scanners.mr.laws.chain import PLAIN, small_protocol, small_scanner
 from phantomsim.scanners.mr.played import Played, played
-from phantomsim.scanners.mr.signal import engine, simulate
+from phantomsim.scanners.mr.signal import engine, simulate, slabs
 from phantomsim.scanners.mr.signal.amplitudes import compressed
 from phantomsim.scanners.mr.signal.contrast import contrast
 from phantomsim.scanners.mr.signal.layers import layers
-from phantomsim.scanners.mr.signal.modes import Modes, flat, modes
+from phantomsim.scanners.mr.signal.modes import Modes, modes
 from phantomsim.scanners.mr.signal.slab import slab
 from phantomsim.scanners.mr.spec import Fields, MRProtocol, MRScanner
 
@@ -48,9 +48,7 @@ class Ready(NamedTuple):
 
     def volume(self) -> jax.Array:
         """K-space of a 3D slab."""
-        return simulate.slab_kspace(
-            self.protocol, self.plays.shots, self.subject, self.profile, flat(self.modes), self.scale
-        )
+        return slabs.kspace(self.protocol, self.plays.shots, self.subject, self.profile, self.modes, self.scale)
 
 
 def ready(

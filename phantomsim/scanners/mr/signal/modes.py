@@ -237,3 +237,31 @@ def flat(found: Modes, tolerance: float = TRAIN) -> Flat:
     train, readout = right[:count].T[pairs[:, 0]], found.basis[pairs[:, 1]]
     basis = (train[:, None, :, None] * readout[:, :, None]).reshape(len(pairs), -1, count * found.rank)
     return Flat(table.astype(np.complex64), basis.astype(np.complex64), of_shot.ravel().astype(np.int32))
+
+
+class Paired(NamedTuple):
+    """h = sum_r table[t, q, f, r] train[k, r] basis[n, j, of[r]]: pairs of modes of the train and of the readout.
+
+    Attributes:
+        table: complex64 [tissue, profile, frequency, R].
+        train: complex64 [K, R].
+        of: mode of the readout, int32 [R].
+    """
+
+    table: np.ndarray
+    train: np.ndarray
+    of: np.ndarray
+
+
+def paired(found: Modes, tolerance: float = TRAIN) -> Paired:
+    """The pairs that matter; those left out add up to less than `tolerance` of the samples' root mean square."""
+    tissues, q, kinds = found.amplitude.shape
+    left, size, right = np.linalg.svd(found.amplitude.reshape(tissues * q, kinds), full_matrices=False)
+    few = (left * size).reshape(tissues, q, -1)
+    power = np.einsum("tqr,tl->rl", np.abs(few) ** 2, (np.abs(found.table) ** 2).sum(1))
+    power = power * (np.abs(found.basis) ** 2).sum((0, 1))
+    order = np.argsort(power, axis=None)
+    kept = order[np.cumsum(power.ravel()[order]) > tolerance**2 * power.sum()]
+    train, of = np.unravel_index(np.sort(kept), power.shape)
+    table = few[:, :, None, train] * found.table[:, None, :, of]
+    return Paired(table.astype(np.complex64), right[train].T.astype(np.complex64), of.astype(np.int32))

@@ -19,9 +19,8 @@ from phantomsim.scanners.mr.fields.dipole import GAMMA_BAR_Hz_per_T
 from phantomsim.scanners.mr.fields.transmit import transmit_map
 from phantomsim.scanners.mr.played import Played
 from phantomsim.scanners.mr.sequences import NONE
-from phantomsim.scanners.mr.signal import engine, moving, points, volume
+from phantomsim.scanners.mr.signal import engine, moving, points, slabs
 from phantomsim.scanners.mr.signal.amplitudes import compressed, rates
-from phantomsim.scanners.mr.signal.axes import axis
 from phantomsim.scanners.mr.signal.contrast import contrast
 from phantomsim.scanners.mr.signal.layers import Layers, layers
 from phantomsim.scanners.mr.signal.modes import Flat, Modes, Rates, flat, modes
@@ -182,39 +181,11 @@ def _encoded(
 ) -> jax.Array:
     scale = noise.emf_uV(scanner.field_T)
     if protocol.encoding == "3d":
-        return slab_kspace(protocol, shots, subject, profile, flat(basis), scale)
+        return slabs.kspace(protocol, shots, subject, profile, basis, scale)
     cut = slab(engine.middles_mm(protocol), nodes_mm, protocol.slice_mm, subject.axes_mm[0], subject.spacing_mm[0])
     if protocol.cartesian:
         return engine.slices(subject, protocol, shots, basis, profile, cut, scale)
     return paths(protocol, shots, subject, profile, flat(basis), cut, scale)
-
-
-def slab_kspace(
-    protocol: MRProtocol, shots: Shots, subject: engine.Object, profile: np.ndarray, basis: Flat, scale: float
-) -> jax.Array:
-    """K-space of a 3D Cartesian scan, complex64 [coil, shot, sample], in ascending k."""
-    table = np.einsum("qb,tqfk->btfk", profile, basis.table).astype(np.complex64)
-    volumes = volume.modes_of(subject.layers, subject.around, table)
-    centres = subject.axes_mm[0] - protocol.offset_mm[2]
-    along_z = axis(
-        np.arange(protocol.slices) - protocol.slices // 2,
-        protocol.slices * protocol.slice_mm,
-        centres,
-        subject.spacing_mm[0],
-    )
-    axes = (along_z, *engine.axes_of(protocol, subject))
-    return volume.lattice(
-        volumes,
-        subject.around,
-        axes,
-        shots.partition * protocol.phase_lines + shots.line,
-        basis.of_shot,
-        jnp.asarray(engine.ordered(basis.basis, basis.of_shot, shots) * scale),
-        protocol.phase_axis,
-        tuple(a.length for a in axes),
-        protocol.readout_oversampling,
-        protocol.samples,
-    )
 
 
 def paths(
