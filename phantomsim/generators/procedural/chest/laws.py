@@ -167,7 +167,7 @@ def topology_laws(people: Cohort) -> list[Law]:
     blood = tuple(f"{chamber}-blood" for chamber in ("lv", "rv", "la", "ra"))
     sided = ("lung-{}-upper", "lung-{}-lower", "ribs-{}-cancellous", "scapula-{}-cortical", "humerus-{}-cancellous")
     return [
-        *(topology.in_one_piece(people, *organs, least_voxels=6) for organs in wholes),
+        *(topology.in_one_piece(people, *organs, least_voxels=8) for organs in wholes),
         topology.in_one_piece(people, *SPINE, least_voxels=40),  # its processes are thinner than a voxel
         Law("patients whose chest is not of one piece", "topology", 0.0, float(torn), 0.0),
         *(topology.beside(people, name.format("left"), name.format("right")) for name in sided),

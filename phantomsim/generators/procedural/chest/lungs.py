@@ -46,7 +46,7 @@ def septum(f: Frame, p: Point) -> jax.Array:
     """
     z = (p[2] + f.drop_mm) / f.s
     wide = 4.0 + 11.0 * jax.nn.sigmoid((25.0 * f.k - p[1]) / 10.0)
-    corners = 9.0 * jax.nn.sigmoid((-15.0 - z) / 8.0) + 13.0 * jax.nn.sigmoid((-66.0 - z) / 6.0)
+    corners = 16.0 * jax.nn.sigmoid((-8.0 - z) / 6.0) + 7.0 * jax.nn.sigmoid((-66.0 - z) / 6.0)
     wide = wide + corners * jax.nn.sigmoid((p[1] - 8.0 * f.k) / 6.0)
     return jnp.abs(p[0] + 2.5 * f.k) - wide * f.k
 
@@ -54,7 +54,7 @@ def septum(f: Frame, p: Point) -> jax.Array:
 def _hila(f: Frame, p: Point) -> jax.Array:
     """Field [mm] of the fat between the vessels of both hila, where no lung creeps in."""
     y = spine_front_mm(f, 28.0 * f.s)
-    right_one = ellipsoid(p, (23.0 * f.k, y + 40.0 * f.k, 21.0 * f.s), (18.0, 30.0 * f.k, 30.0 * f.s))
+    right_one = ellipsoid(p, (23.0 * f.k, y + 37.0 * f.k, 18.0 * f.s), (19.0, 34.0 * f.k, 33.0 * f.s))
     left_one = ellipsoid(p, (-30.0 * f.k, y + 30.0 * f.k, 34.0 * f.s), (14.0, 22.0 * f.k, 24.0 * f.s))
     return jnp.minimum(right_one, left_one)
 

@@ -66,9 +66,9 @@ def draw(canvas: Canvas, n: Numbers, f: Frame) -> Numbers:
     outer = smooth_union(body, breast, 18.0)
     canvas.put("skin", outer)
     canvas.put("subcutaneous-fat", outer + SKIN_MM)
+    canvas.put("muscle", muscle)
     canvas.put(BREASTS, breast, on=["subcutaneous-fat"])
     _glands(canvas, n, f, breast, volume)
-    canvas.put("muscle", muscle)
     plane = canvas.sheet(ribs - RIB_MM - SERRATUS_MM, 1.2)
     canvas.put(
         "muscle-fat", plane, on=["muscle"], where=window(p[2] / f.s, -90.0, 95.0, 6.0) * window(side, -0.85, 1.5, 0.04)
