@@ -38,11 +38,12 @@ def draw(canvas: Canvas, n: Numbers) -> None:
     kidneys.adrenals(canvas, n, f)
     vessels.branches(canvas, n)
     glands.spleen(canvas, n, f)
-    liver.liver(canvas, n, f)
     glands.pancreas(canvas, n, f)
     gut.stomach(canvas, n, f)
+    gut.colon(canvas, n, f)
     bladder.bladder(canvas, n, f)
-    gut.bowel(canvas, n, f)
+    liver.liver(canvas, n, f)
+    gut.small_bowel(canvas, n, f)
 
 
 def grow(n: Numbers, key: jax.Array) -> Numbers:

@@ -62,7 +62,7 @@ def _coeliac(n: Numbers, f: Numbers) -> jax.Array:
     fork = (x, y + n["aorta_diameter_mm"] / 2 + 16.0, z - 3.0)
     turn, end = (14.0, fork[1] + 12, z + 2, 0.75 * r), (door[0] - 4, door[1] - 7, door[2] - 8, 0.6 * r)
     hilum = (-(f["chest_a"] - 62.0), spine_y(f, z) + 8.0, 50.0 * h, 0.6 * r)
-    bends = ((-34.0, fork[1] - 8, z + 12, 0.8 * r), (-66.0, fork[1] - 34, z + 14, 0.7 * r))
+    bends = ((-34.0, fork[1] - 10, z + 20, 0.8 * r), (-66.0, fork[1] - 36, z + 24, 0.7 * r))
     return jnp.concatenate([_tube(3, (x, y, z, r), (*fork, r), turn, end), _tube(3, (*fork, 0.8 * r), *bends, hilum)])
 
 
@@ -123,7 +123,7 @@ def _portal(n: Numbers, f: Numbers) -> jax.Array:
     meet = (14.0 * h, y + 34.0 * h, 0.02 * p)
     between = tuple(0.6 * a + 0.4 * b for a, b in zip(meet, door, strict=True))
     low = ((18.0 * h, y + 42 * h, -p, 0.72 * r), (26.0 * h, y + 46 * h, -2.1 * p, 0.6 * r))
-    side = ((-14.0, y + 36 * h, 0.1 * p, 0.55 * r), (-46.0 * h, y + 20 * h, 0.38 * p, 0.5 * r))
+    side = ((-14.0, y + 29 * h, 0.1 * p, 0.55 * r), (-46.0 * h, y + 10 * h, 0.38 * p, 0.5 * r))
     hilum = (-(f["chest_a"] - 66.0), spine_y(f, 0.4 * p) + 8, 48.0 * h, 0.45 * r)
     up = _tube(2, (*meet, r), (*between, r), (*door, r))
     down = _tube(4, (*meet, 0.72 * r), *low, (50 * h, y + 44 * h, -3 * p, 0.4 * r))

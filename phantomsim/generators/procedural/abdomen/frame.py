@@ -23,6 +23,8 @@ CHEST_PITCH = 0.82  # of thoracic vertebrae, over that of lumbar ones
 MUSCLE_CM2 = (112.0, 160.0)  # of women and men at L3 and 1.70 m (doi:10.1038/s41598-023-32850-8: healthy donors)
 OTHER_CM2 = (136.0, 162.0)  # spine, kidneys, bowel and vessels of women and men at L3; unverified
 
+LEAN = 0.8  # bowel that is empty in the lean, over their lack of fat; unverified
+
 
 def frame(n: Numbers) -> Numbers:
     """Scalars [mm]: `h` scale of the height [1]; `pitch` of lumbar vertebrae; `a`, `b` half width and depth of the
@@ -33,6 +35,7 @@ def frame(n: Numbers) -> Numbers:
     pitch = n["vertebra_height_mm"] + DISC_MM
     muscle = jnp.where(n["male"] > 0, MUSCLE_CM2[1], MUSCLE_CM2[0]) * h * h
     other = jnp.where(n["male"] > 0, OTHER_CM2[1], OTHER_CM2[0]) * h
+    other = other - LEAN * jnp.maximum(85.0 - n["visceral_fat_cm2"], 0.0)
     area = 100.0 * (n["visceral_fat_cm2"] + muscle + other)
     ratio = 1.34 + 0.04 * w[0]
     b = jnp.sqrt(area / (AREA * ratio))

@@ -44,4 +44,10 @@ def pancreas(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     x, y, z = canvas.p
     field = tubes(canvas.p, [(a[:3], b[:3], a[3], b[3]) for a, b in pairwise(c)])
     lobes = jnp.sin(0.55 * x + w[36]) * jnp.sin(0.5 * z + w[37]) + jnp.sin(0.5 * y + w[38]) * jnp.sin(0.45 * x)
-    canvas.organ("pancreas", "pancreas", field + 0.9 * lobes, (CAVITY,), n["pancreas_mL"])
+    canvas.organ(
+        "pancreas",
+        "pancreas",
+        field + 0.6 * lobes,
+        (CAVITY, "perirenal-fat-left", "portal-vein", "coeliac-arteries"),
+        n["pancreas_mL"],
+    )

@@ -14,7 +14,7 @@ from phantomsim.generators.procedural.common.hollow import Trail, fill, rows, tr
 NO_GAS = 2.0  # level of gas, in radii above the axis, that the lumen does not reach
 STOMACH_MM, DUODENUM_MM, COLON_MM, SMALL_MM = 3.5, 2.5, 2.0, 2.5  # walls; unverified
 LAYERS, TURNS = 3, 8  # of the folded small bowel
-LEAST, MOST = 0.3, 1.6  # of its drawn section, for the small bowel at L3
+LEAST, MOST = 0.3, 2.0  # of its drawn section, for the small bowel at L3
 
 
 def grow(n: Numbers, f: Numbers, key: jax.Array) -> Numbers:
@@ -82,8 +82,8 @@ def _colon(n: Numbers, f: Numbers, key: jax.Array) -> jax.Array:
             (0.15 * side, f["b"] - 40.0, -1.75 * p + sag, rt, g[3] - 0.9),
             (-0.32 * side, f["b"] - 42.0, -1.5 * p + 0.7 * sag, rt, g[3] - 0.9),
             (-0.72 * side, 0.46 * b, -0.6 * p, 0.95 * rt, g[4] - 0.5),
-            (left - 2.0, 0.05 * b, 0.25 * p, 0.95 * rt, g[4]),
-            (left + 2.0, back + 22.0, -0.5 * p, rd, g[5]),
+            (left + 8.0, 0.24 * b, 0.05 * p, 0.95 * rt, g[4]),
+            (left + 4.0, back + 30.0, -0.6 * p, rd, g[5]),
             (-side - 2.0, back + 16.0, -1.6 * p, rd, NO_GAS),
             (-side - 3.0, back + 16.0, -3.0 * p, rd, NO_GAS),
             (-0.70 * f["hip"], py + 74 * h, prom - 10 * h, rd, NO_GAS),
@@ -139,16 +139,18 @@ def stomach(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     fill(canvas, ("stomach-wall", "stomach-content", "stomach-gas"), Trail(field, seen.gas), STOMACH_MM, (CAVITY,))
 
 
-def bowel(canvas: Canvas, n: Numbers, f: Numbers) -> None:
-    """Duodenum, colon, then the small bowel, whose width leaves the visceral fat its area at L3."""
-    p = f["pitch"]
-    z = canvas.p[2]
-    room: tuple[str, ...] = (CAVITY, "perirenal-fat-right", "perirenal-fat-left")
-    names = ("duodenum-wall", "duodenum-content", "duodenum-gas")
-    fill(canvas, names, trail(canvas, n["duodenum"], 70.0), DUODENUM_MM, room)
+def colon(canvas: Canvas, n: Numbers, f: Numbers) -> None:
+    """From the caecum to the anus, with folds between its pouches."""
     seen = trail(canvas, n["colon"], 92.0, folds=0.3, pitch_mm=30.0)
-    room = (*room, "iliacus-left", "iliacus-right", "psoas-left")
+    room = (*KIDNEY_FAT, "iliacus-left", "iliacus-right", "psoas-left")
     fill(canvas, ("colon-wall", "colon-content", "colon-gas"), seen, COLON_MM, room)
+
+
+def small_bowel(canvas: Canvas, n: Numbers, f: Numbers) -> None:
+    """Duodenum, then the loops, whose width leaves the visceral fat its area at L3."""
+    p, z = f["pitch"], canvas.p[2]
+    names = ("duodenum-wall", "duodenum-content", "duodenum-gas")
+    fill(canvas, names, trail(canvas, n["duodenum"], 70.0), DUODENUM_MM, KIDNEY_FAT)
     loops = trail(canvas, n["small-bowel"], 74.0)
     (field, gas) = keep(*loops)
     if canvas.solve:
@@ -167,4 +169,5 @@ def bowel(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     )
 
 
-VISCERAL = (CAVITY, "perirenal-fat-left", "perirenal-fat-right", "renal-sinus-left", "renal-sinus-right")
+KIDNEY_FAT = (CAVITY, "perirenal-fat-left", "perirenal-fat-right")
+VISCERAL = (*KIDNEY_FAT, "renal-sinus-left", "renal-sinus-right")

@@ -27,6 +27,7 @@ WANG, DRUCKMANN = "Wang 2012, doi:10.1016/S1001-9294(13)60005-X", "Druckmann 202
 SAISHO, ROTTERDAM = "Saisho 2007, doi:10.1002/ca.20543", "Zhu 2021, doi:10.1038/s41598-021-97209-3"
 FENG_BSA_M2 = (1205.4 + 124.272) / 758.259  # of Feng's mean liver
 KONG_BMI = 23.5
+LEAST_VOXELS = 8  # 1 mL: smaller crumbs are what the coarse grid makes of thin ends
 
 
 def laws(patients: int = 200) -> list[Law]:
@@ -117,7 +118,7 @@ def topology_laws(people: Cohort) -> list[Law]:
         **{"liver": LIVER, "spleen": ("spleen",), "pancreas": ("pancreas",), "gallbladder": ("gallbladder",)},
         **{"aorta": ("aorta",), "vena cava": ("vena-cava",), "bladder": ("bladder-urine", "bladder-wall")},
         **{f"{side} kidney": kidney(side) for side in SIDES},
-        "spine": (*SPINE, "discs", *CANAL),
+        "spine": (*SPINE, "discs", *CANAL, "sacrum-cortical", "sacrum-cancellous"),
         **{" ".join(bone[0].split("-")[:2]): bone for bone in bones},
         **{f"{tube} and what it holds": tuple(f"{tube}-{p}" for p in PARTS) for tube in ("stomach", "colon")},
     }
@@ -136,5 +137,5 @@ def topology_laws(people: Cohort) -> list[Law]:
 
 
 def _whole(people: Cohort, what: str, organs: tuple[str, ...]) -> Law:
-    found = [topology.pieces(people.mask(i, *organs)) != 1 for i in range(len(people.first))]
+    found = [topology.pieces(people.mask(i, *organs), LEAST_VOXELS) != 1 for i in range(len(people.first))]
     return Law(f"patients of {len(found)} whose {what} is not of one piece", "topology", 0.0, float(sum(found)), 0.0)

@@ -35,7 +35,9 @@ def shape(p: Point, n: Numbers, f: Numbers) -> tuple[jax.Array, jax.Array]:
     tilt = 0.52 + 0.05 * w[29]
     below = -tilt * 0.62 * (x - 34.0) - 0.22 * (y - 20.0) - 0.80 * (z - 2.0 - lift - 4.0 * w[30])  # the visceral face
     below = below + 2.2 * jnp.sin(0.045 * x + w[31]) * jnp.sin(0.05 * y + w[32])
-    behind = spine_y(f, z) + 23.0 - y - 0.5 * jnp.maximum(x - 22.0, 0.0)  # ends before the spine
+    behind = (
+        spine_y(f, z) + 23.0 - y - 0.5 * jnp.maximum(x - 22.0, 0.0) + 1.6 * jnp.maximum(12.0 - x, 0.0)
+    )  # ends before the spine
     bounds = smooth_cut(body, behind, 10.0)
     steep = 1.0 + (STEEP - 1.0) * jnp.clip((STEEP * bounds - below) / 24.0 + 0.5, 0.0, 1.0)
     return smooth_cut(STEEP * bounds, below, 24.0), steep

@@ -93,8 +93,8 @@ def _sacrum(canvas: Canvas, f: Numbers, q: Point) -> None:
     s = (jnp.arctan2(dz, dy) - 1.9) % (2 * jnp.pi)  # 0 at the promontory, growing downwards
     t = s / 2.15
     t = jnp.where(s > 4.5, 0.0, t)
-    thick = along(t, (0.0, 0.35, 0.7, 0.78, 1.0), (17.0, 13.5, 8.5, 6.0, 4.0), 0.03)
-    half = along(t, (0.0, 0.12, 0.4, 0.7, 0.78, 1.0), (50.0, 51.0, 40.0, 24.0, 13.0, 4.0), 0.03)
+    thick = along(t, (0.0, 0.35, 0.7, 0.78, 1.0), (17.0, 13.5, 8.5, 7.0, 5.0), 0.03)
+    half = along(t, (0.0, 0.12, 0.4, 0.7, 0.78, 1.0), (50.0, 51.0, 40.0, 24.0, 14.0, 8.0), 0.03)
     thick = thick * (1.0 - 0.35 * jnp.clip(x / half, 0.0, 1.0) ** 2)
     ends = jnp.where(s > 4.5, (2 * jnp.pi - s), s - 2.15) * ARC_MM
     bone = jnp.maximum(brick(jnp.abs(out - 4.0) - thick, (x - half) * 0.92, 5.0), ends)

@@ -70,8 +70,8 @@ def _arch(side: jax.Array, behind: jax.Array, level: jax.Array, h: jax.Array) ->
     facet = ellipsoid(
         (side, behind, jnp.abs(level) - 15.0 * h), (17.0 * h, -17.5 * h, 0.0), (6.5 * h, 6.0 * h, 8.5 * h)
     )
-    across = ellipsoid((side, behind, level), (33.0 * h, -13.0 * h, 3.0 * h), (19.0 * h, 4.0 * h, 5.5 * h))
-    spinous = ellipsoid((side, behind, level), (0.0, -38.0 * h, -6.0 * h), (3.6 * h, 17.0 * h, 9.5 * h))
+    across = ellipsoid((side, behind, level), (28.0 * h, -12.0 * h, 4.0 * h), (20.0 * h, 4.5 * h, 5.5 * h))
+    spinous = ellipsoid((side, behind, level), (0.0, -35.0 * h, -6.0 * h), (4.0 * h, 20.0 * h, 9.5 * h))
     return union(pedicle, lamina, facet, across, spinous)
 
 

@@ -34,9 +34,8 @@ def vessels(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     round_ = along(z, (-3.4 * p, -2 * p, 0.0, 60.0), (0.8, 1.0, 1.0, 1.1))
     cava = superellipse(x - 22.0 * h, y - front - deep - lift, wide * round_, deep * round_, 2.0)
     low = end - 6.0
-    canvas.put(
-        "vena-cava", lambda: jnp.maximum(cava, jnp.maximum(low - z, z - 118.0 * h)), on=ROOM, z_mm=(low, 120.0 * h)
-    )
+    vein = jnp.maximum(cava, jnp.maximum(low - z, z - 118.0 * h))
+    canvas.put("vena-cava", vein, on=(*ROOM, "lung-right", "heart-wall"), z_mm=(low, 120.0 * h))
     crus = jnp.maximum(
         superellipse(jnp.abs(x + 8.0 * h) - 15.0 * h, y - front - 4.0, 5.0 * h, 14.0 * h, 2.2), -1.2 * p - z
     )

@@ -75,7 +75,9 @@ def _back(canvas: Canvas, n: Numbers, f: Numbers, t: Numbers) -> None:
     h, p, m, side, back = f["h"], f["pitch"], f["m"], jnp.abs(x), y - t["y0"]
     thin = along(z, (f["prom"] - 70 * h, f["prom"], -2 * p, 40.0, 120.0), (0.5, 0.85, 1.0, 0.85, 0.65))
     deep = superellipse(side - 33.0 * h, back + 40.0 * h, 31.0 * m * (0.5 + 0.5 * thin), 22.0 * m * thin, 2.6)
-    canvas.put(("erector-spinae-left", "erector-spinae-right"), deep, on=(TRUNK, CAVITY))
+    close = jnp.maximum(jnp.maximum(back + 20.0 * h, side - 64.0 * h), z - 10.0)  # nothing of the belly is behind
+    pair = ("erector-spinae-left", "erector-spinae-right")
+    canvas.put(pair, jnp.minimum(deep, jnp.maximum(close, f["prom"] - z)), on=(TRUNK, CAVITY))
     low, high = f["prom"] + 45.0 * h, 0.6 * p
     at = along(z, (low, high), (66.0 * h, 46.0 * h))
     flat = superellipse(side - at, back + 15.0 * h, 19.0 * m, 8.5 * m, 2.2)
