@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from phantomsim.scanners.mr.signal.modes import Kinds, Rates, flat, modes
+from phantomsim.scanners.mr.signal.modes import Kinds, Rates, flat, modes, paired
 
 RATES = Rates(np.array([0.07, 1.5, 0.02]), np.array([0.1, 0.7, 0.03]), np.array([0.0, 0.0, -440.0]))
 RANGE = (-90.0, 140.0)
@@ -30,11 +30,16 @@ def test_modes_give_back_the_response(case):
     band = 1 + 0.5 * np.cos(2 * np.pi * grid / 160.0) if frequencies > 1 else np.ones(1)
     kinds = Kinds(a * band[:, None], decay, dephasing, np.arange(len(decay), dtype=np.int32))
     found = modes(kinds, RATES, RANGE, 1e-4)
-    whole = flat(found, 1e-6)
+    whole, pairs = flat(found, 1e-6), paired(found, 1e-6)
     steps = whole.table.shape[2]
     for i in {0, steps // 3, steps - 1}:
         f = found.first_Hz + i * found.step_Hz
         seen = np.einsum("tk,njk->tnj", whole.table[:, 0, i], whole.basis[whole.of_shot])
         seen = seen * np.exp(-2j * np.pi * f * found.carrier_s)
+        course = pairs.train[found.kind][:, None] * found.basis[found.timing][..., pairs.of]
+        alike = np.einsum("tr,njr->tnj", pairs.table[:, 0, i], course) * np.exp(-2j * np.pi * f * found.carrier_s)
         want = response(a[:, 0, 0] * (band[i] if frequencies > 1 else 1.0), decay, dephasing, f)
         assert np.abs(seen - want).max() < 2e-3 * np.abs(want).max()
+        assert np.abs(alike - want).max() < 2e-3 * np.abs(want).max()
+    few = paired(found, 0.05)
+    assert len(few.of) < len(pairs.of)

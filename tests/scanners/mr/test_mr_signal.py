@@ -10,7 +10,7 @@ from phantomsim.materials import relaxation
 from phantomsim.phantom import Lesion, Overlay, Phantom
 from phantomsim.scanners.mr.laws.chain import small_protocol, small_scanner
 from phantomsim.scanners.mr.laws.signal import QUIET, TISSUES, direct_sum, head, ready
-from phantomsim.scanners.mr.signal import engine, planes, simulate
+from phantomsim.scanners.mr.signal import engine, planes, simulate, slabs, volume
 from phantomsim.scanners.mr.signal.axes import axis, transform
 from phantomsim.scanners.mr.signal.modes import flat
 from phantomsim.scanners.mr.signal.slab import slab
@@ -77,6 +77,42 @@ def test_a_turbo_spin_echo_by_its_trains_is_that_of_flat_modes():
     images = planes.seen(subject.layers, subject.around, table, cut.start[0])
     whole = planes.lattice(images, y, x, shots.line, few.of_shot, basis, protocol.phase_axis, (y.length, x.length))
     assert apart(one.slices(), whole) < 5e-3
+
+
+@pytest.mark.parametrize("phase_axis", ["x", "y"])
+def test_a_slab_by_its_trains_is_that_of_flat_modes(phase_axis):
+    phantom, field = head(20, 5, 9.0, 4.0)
+    protocol = small_protocol(
+        sequence="mprage", encoding="3d", matrix=(16, 12), slices=4, slice_mm=4.0, TR_ms=900.0, TI_ms=400.0, TE_ms=4.0,
+        echo_train=4, flip_deg=20.0, dummies=1, phase_axis=phase_axis, bandwidth_Hz=16000.0,
+    )  # fmt: skip
+    one = ready(SCANNER, protocol, phantom, field, PROPERTIES)
+    subject, few, shots = one.subject, flat(one.modes), one.plays.shots
+    assert len(few.basis) > 1
+    table = np.einsum("qb,tqfk->btfk", one.profile, few.table).astype(np.complex64)
+    along_z = axis(np.arange(4) - 2, 16.0, subject.axes_mm[0], 4.0)
+    axes = (along_z, *engine.axes_of(protocol, subject))
+    basis = (engine.ordered(few.basis, few.of_shot, shots) * one.scale).astype(np.complex64)
+    whole = volume.lattice(
+        volume.modes_of(subject.layers, subject.around, table), subject.around, axes,
+        shots.partition * protocol.phase_lines + shots.line, few.of_shot, basis, phase_axis,
+        tuple(a.length for a in axes), protocol.readout_oversampling, protocol.samples,
+    )  # fmt: skip
+    assert apart(one.volume(), whole) < 3e-3
+
+
+def test_air_around_a_slab_is_left_out():
+    phantom, field = head(72, 3, 4.0, 4.0)
+    protocol = small_protocol(**SMALL | {"encoding": "3d", "slices": 2, "slice_mm": 4.0})
+    one = ready(SCANNER, protocol, phantom, field, PROPERTIES)
+    body = slabs.bounded(one.subject, np.array([False, True, True, True]))
+    assert body.layers.label.shape == (3, 64, 64)
+    kept, whole = (np.asarray(o.layers.label) > 0 for o in (body, one.subject))
+    assert kept.sum() == whole.sum()
+    np.testing.assert_array_equal(
+        body.axes_mm[2], one.subject.axes_mm[2][np.isin(one.subject.axes_mm[2], body.axes_mm[2])]
+    )
+    assert slabs.bounded(one.subject, np.ones(4, bool)) is one.subject
 
 
 def test_one_partition_is_a_slice_of_its_thickness():
