@@ -34,7 +34,7 @@ class Lesions(Spec):
 
     Attributes:
         kind: "star", a random radial field about a centre, of which the other keys say the rest; or a kind of the
-            catalogue (`phantomsim catalogue lesions`), a path or a table, of which they change what they name.
+            catalogue (the files of `generators/lesions`), a path or a table, of which they change what they name.
         tissue: what the lesion is made of.
         host: tissue or organ (or several; patterns such as "lung-*" are allowed) in which the centre lies.
         volume_mL: volume of each, or bounds between which it is drawn log-uniformly.
