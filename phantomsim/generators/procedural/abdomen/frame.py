@@ -21,9 +21,9 @@ SKIN_MM = 2.0
 DISC_MM = 9.5  # lumbar; unverified
 CHEST_PITCH = 0.82  # of thoracic vertebrae, over that of lumbar ones
 MUSCLE_CM2 = (112.0, 160.0)  # of women and men at L3 and 1.70 m (doi:10.1038/s41598-023-32850-8: healthy donors)
-OTHER_CM2 = (136.0, 162.0)  # spine, kidneys, bowel and vessels of women and men at L3; unverified
+OTHER_CM2 = (148.0, 165.0)  # spine, kidneys, bowel and vessels of women and men at L3; unverified
 
-LEAN = 0.8  # bowel that is empty in the lean, over their lack of fat; unverified
+LEAN = 0.7  # bowel that is empty in the lean, over their lack of fat; unverified
 
 
 def frame(n: Numbers) -> Numbers:

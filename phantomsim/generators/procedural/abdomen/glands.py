@@ -36,8 +36,8 @@ def pancreas(canvas: Canvas, n: Numbers, f: Numbers) -> None:
             (32.0 * h, front + 32.0 * h, -0.35 * p, 14.0),
             (12.0 * h, front + 47.0 * h, 0.05 * p, 8.5),
             (-14.0 * h, front + 48.0 * h, 0.25 * p + 4.0 * w[11], 9.0),
-            (-46.0 * h, front + 30.0 * h, 0.5 * p + 4.0 * w[11], 10.0),
-            (-(f["chest_a"] - 76.0), front + 2.0, 36.0 * h + 5.0 * w[12], 9.0),
+            (-46.0 * h, front + 33.0 * h, 0.5 * p + 4.0 * w[11], 10.0),
+            (-(f["chest_a"] - 76.0), front + 20.0, 38.0 * h + 5.0 * w[12], 9.0),
         ]
     )
     c = smooth(points, 3)

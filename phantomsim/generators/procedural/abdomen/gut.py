@@ -14,7 +14,7 @@ from phantomsim.generators.procedural.common.hollow import Trail, fill, rows, tr
 NO_GAS = 2.0  # level of gas, in radii above the axis, that the lumen does not reach
 STOMACH_MM, DUODENUM_MM, COLON_MM, SMALL_MM = 3.5, 2.5, 2.0, 2.5  # walls; unverified
 LAYERS, TURNS = 3, 8  # of the folded small bowel
-LEAST, MOST = 0.3, 2.0  # of its drawn section, for the small bowel at L3
+LEAST, MOST = 0.5, 2.0  # of its drawn section, for the small bowel at L3
 
 
 def grow(n: Numbers, f: Numbers, key: jax.Array) -> Numbers:

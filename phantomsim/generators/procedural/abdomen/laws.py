@@ -26,7 +26,7 @@ CAGLAR, KONG = "Caglar 2014, doi:10.5603/FM.2014.0038", "Kong 2022, doi:10.3389/
 WANG, DRUCKMANN = "Wang 2012, doi:10.1016/S1001-9294(13)60005-X", "Druckmann 2024, kidney donors"
 SAISHO, ROTTERDAM = "Saisho 2007, doi:10.1002/ca.20543", "Zhu 2021, doi:10.1038/s41598-021-97209-3"
 FENG_BSA_M2 = (1205.4 + 124.272) / 758.259  # of Feng's mean liver
-KONG_BMI = 23.5
+KONG_BMI, NEAR_BMI = 23.5, 4.0  # kg/m2; fat is no straight line of BMI in the lean
 LEAST_VOXELS = 8  # 1 mL: smaller crumbs are what the coarse grid makes of thin ends
 
 
@@ -104,11 +104,11 @@ def _at_l3(people: Cohort, *organs: str) -> np.ndarray:
 
 
 def _at(values: np.ndarray, bmi: np.ndarray) -> tuple[float, float]:
-    """Value at Kong's mean BMI by a straight line, and its standard error."""
-    line = np.polyfit(bmi, values, 1)
-    spread = (values - np.polyval(line, bmi)).std(ddof=2) / np.sqrt(len(bmi))
-    away = (KONG_BMI - bmi.mean()) / bmi.std()
-    return float(np.polyval(line, KONG_BMI)), float(spread * np.sqrt(1.0 + away**2))
+    """Value at Kong's mean BMI by a straight line through those near it, and its standard error."""
+    near = np.abs(bmi - KONG_BMI) < NEAR_BMI
+    line = np.polyfit(bmi[near], values[near], 1)
+    rest = values[near] - np.polyval(line, bmi[near])
+    return float(np.polyval(line, KONG_BMI)), float(rest.std(ddof=2) / np.sqrt(near.sum()))
 
 
 def topology_laws(people: Cohort) -> list[Law]:
