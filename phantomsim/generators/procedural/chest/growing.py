@@ -61,10 +61,11 @@ def _points(n: Numbers, f: Frame, where: heart.Pose, key: jax.Array) -> Numbers:
     q = low + (high - low) * jax.random.uniform(spread, (CANDIDATES, 3))
     p = (q[:, 0], q[:, 1], q[:, 2])
     solid = union(heart.left_ventricle(p, where, 9.0), heart.right_ventricle(p, where), *heart.atria(p, where))
-    score = jax.random.uniform(order, (CANDIDATES,))
     out = {}
-    for lobe, within in lungs.inside(n, f, p, solid).items():
-        _, first = jax.lax.top_k(score + within, POINTS)
-        _, last = jax.lax.top_k(within - score, POINTS)
-        out[lobe], out[f"veins-{lobe}"] = q[first], q[last]
+    for i, (lobe, within) in enumerate(lungs.inside(n, f, p, solid).items()):
+        keys = jax.random.split(jax.random.fold_in(order, i), 2)
+        for prefix, one in zip(("", "veins-"), keys):
+            _, first = jax.lax.top_k(within - jax.random.uniform(one, (CANDIDATES,)), POINTS)
+            taken = q[first[jnp.arange(POINTS) % jnp.clip(within.sum(), 1, POINTS)]]  # again where there are few
+            out[prefix + lobe] = taken + 2.0 * jax.random.normal(one, taken.shape)
     return out

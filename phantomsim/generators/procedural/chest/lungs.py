@@ -21,7 +21,7 @@ ORGANS = {
 }
 PLEURA_MM = 1.0
 FISSURE_MM = 0.6  # two layers of visceral pleura; unverified
-LONG_MM, SHORT_MM = 92.0, 46.0  # no branch of the first three generations, and of later ones, is longer
+LONG_MM, SHORT_MM = 92.0, 56.0  # no branch of the first three generations, and of later ones, is longer
 
 
 def oblique(f: Frame, p: Point) -> jax.Array:
