@@ -192,9 +192,7 @@ class Phantom:
         if self.twins is None:
             return twin
         one = self.twins[int(present)]
-        return dataclasses.replace(
-            twin, label=one.label, density=one.density, overlays=one.overlays, organs=one.organs
-        )
+        return dataclasses.replace(twin, label=one.label, density=one.density, overlays=one.overlays, organs=one.organs)
 
 
 @dataclass(frozen=True)

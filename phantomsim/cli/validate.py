@@ -14,7 +14,9 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("part", type=click.Choice(["all", "materials", "ct", "mr", "anatomy", "lesions", "statistics"]), default="all")
+@click.argument(
+    "part", type=click.Choice(["all", "materials", "ct", "mr", "anatomy", "lesions", "statistics"]), default="all"
+)
 @click.option(
     "--json", "as_json", is_flag=True, help='A list of {"what", "source", "expected", "measured", "tolerance", "pass"}.'
 )

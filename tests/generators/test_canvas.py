@@ -83,7 +83,9 @@ def test_slabs_and_the_whole_grid_agree():
 def test_paint_over_two_organs_keeps_the_two_largest():
     one = lambda f, s, w: Painted(jnp.uint8([f]), jnp.uint8([s]), jnp.float32([w]))  # noqa: E731
     full = jnp.float32(1.0)
-    got = over(one(1, 2, 0.4), jnp.uint8(3), jnp.float32([0.5]), full, full)  # .3 fat, .2 liver, .5 spleen: the liver goes
+    got = over(
+        one(1, 2, 0.4), jnp.uint8(3), jnp.float32([0.5]), full, full
+    )  # .3 fat, .2 liver, .5 spleen: the liver goes
     assert (int(got.first[0]), int(got.second[0])) == (3, 1)
     assert float(got.share[0]) == pytest.approx(0.3 / 0.8)
     got = over(one(1, 2, 0.4), jnp.uint8(3), jnp.float32([1.0]), jnp.float32(0.0), full)  # takes the liver alone
