@@ -68,7 +68,7 @@ class Near(Spec):
     """A preference for places by their distance from something.
 
     Attributes:
-        of: a tissue or organ (patterns such as "vein-*" are allowed); or "surface", that of the host; "ventricles";
+        of: a tissue or organ (patterns such as `vein-*` are allowed); or "surface", that of the host; "ventricles";
             "inner-table", the wall of the skull; "vertex", the top of the brain.
         scale_mm: the density of places falls as exp(-distance / scale) [mm]; absent: even.
         min_mm, max_mm: no place nearer or further [mm].

@@ -36,7 +36,7 @@ class Lesions(Spec):
         kind: "star", a random radial field about a centre, of which the other keys say the rest; or a kind of the
             catalogue (the files of `generators/lesions`), a path or a table, of which they change what they name.
         tissue: what the lesion is made of.
-        host: tissue or organ (or several; patterns such as "lung-*" are allowed) in which the centre lies.
+        host: tissue or organ (or several; patterns such as `lung-*` are allowed) in which the centre lies.
         volume_mL: volume of each, or bounds between which it is drawn log-uniformly.
         margin_mm: the centre is at least this far inside the host [mm].
         inside_host: least share of the lesion's volume that lies in the host; the rest may displace other tissue.
