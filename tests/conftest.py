@@ -10,9 +10,6 @@ import pytest
 CACHE = tempfile.TemporaryDirectory(prefix="phantomsim-jax-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", CACHE.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
-# Most of the time here goes into compiling. Plain machine code has the same results but for rounding, and costs tests
-# of MR 40 % less. What users run is optimised: `phantomsim validate`, examples, and these tests with XLA_FLAGS="".
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 @pytest.fixture(scope="session")
