@@ -12,6 +12,19 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", CACHE.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
 
 
+WHOLE = {"trials", "cli", "generators", "procedural"}  # folders of whole runs, the longest tests
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """xdist keeps the order below rather than its own."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: a worker that came to them last would keep the other waiting."""
+    items.sort(key=lambda item: item.path.parent.name not in WHOLE)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Folder of real data (heads, torso, DICOM, reader study); skips where it is absent."""

@@ -10,36 +10,13 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
 import tomli_w
 from click.testing import CliRunner, Result
+from toy_bodies import body, save, spec_of
 
 from phantomsim.cli.main import main
-
-SMALL = Path(__file__).parents[1] / "trials" / "small.toml"
-LABELS = {
-    "name": "toy",
-    "source": "test",
-    "default_ids": "a",
-    "tissues": {"outside": "air", "wall": "adipose", "organ": "liver"},
-    "ids": {"a": {"outside": 0, "wall": 1, "organ": 2}},
-}
-AFFINE = np.diag([6.0, 6.0, 6.0, 1.0])
-
-
-def body(radius_mm: float) -> np.ndarray:
-    """A cylinder of fat with a ball of liver, float32 [x, y, z] on the grid of the small trial, which is compiled."""
-    x, y, z = ((np.arange(n) - (n - 1) / 2) * 6.0 for n in (64, 48, 12))
-    r2 = x[:, None, None] ** 2 + y[None, :, None] ** 2
-    labels = np.where(r2 + 0 * z < radius_mm**2, 1, 0)
-    labels[r2 + z**2 < 45.0**2] = 2
-    return labels.astype(np.float32)
-
-
-def save(path: Path, labels: np.ndarray) -> None:
-    nib.save(nib.Nifti1Image(labels, AFFINE), path)
 
 
 def make_bodies(folder: Path) -> Path:
@@ -52,9 +29,7 @@ def make_bodies(folder: Path) -> Path:
 
 def make_trial(path: Path, bodies: Path) -> Path:
     """The small trial with two patients from those files, two arms and one reader."""
-    spec = tomllib.loads(SMALL.read_text())
-    spec["population"]["patients"] = 2
-    spec["population"]["generator"] = {"kind": "from-files", "name": "toy", "folder": str(bodies), "labels": LABELS}
+    spec = spec_of(bodies, 2)
     spec["population"]["lesions"] |= {"volume_mL": 4.0, "margin_mm": 3.0}
     spec["arms"] = spec["arms"][:2]
     spec["readers"] = [{"kind": "rmse", "name": "RMSE"}]

@@ -53,7 +53,10 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+FAST = ("helix", "bowtie and modulated current")  # the others have tests of their own; each takes long to compile
+
+
+@pytest.mark.parametrize("way", [pytest.param(w, marks=() if w in FAST else pytest.mark.slow) for w in WAYS])
 def test_water_reads_zero_however_it_is_scanned(way):
     scanner, protocol, wanted = changed(**WAYS[way])
     clean, noise = images(scanner.build(protocol), wanted)
