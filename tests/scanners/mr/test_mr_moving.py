@@ -12,7 +12,7 @@ from phantomsim.phantom import Phantom
 from phantomsim.scanners import breathing_field
 from phantomsim.scanners.mr.laws import small_protocol, small_scanner
 from phantomsim.scanners.mr.motion import poses, respiratory
-from phantomsim.scanners.mr.signal import modes, moving_aslant, simulate
+from phantomsim.scanners.mr.signal import modes, moving_aslant, simulate, slabs
 from phantomsim.scanners.mr.spec import Fields, LoopArray
 from phantomsim.scanners.mr.spec.motion import Breathing, Event, Jerks, RigidMotion
 
@@ -33,6 +33,7 @@ SPOKES = {"sequence": "radial-gre", "spokes": 12, "fov_mm": (150.0, 150.0), "mat
 def exact_trains(monkeypatch):
     """The engine brings the amplitudes of trains into few volumes; what that costs is not what is asked here."""
     monkeypatch.setattr(simulate, "flat", lambda found, tolerance=0.0: modes.flat(found, 1e-5))
+    monkeypatch.setattr(slabs, "paired", lambda found: modes.paired(found, 1e-6))
 
 
 def labels(grid, seed=0):
