@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from phantomsim.errors import GeneratorError
 from phantomsim.formats.volume import stem
+from phantomsim.generators.contrast import NATIVE, in_phase
 from phantomsim.generators.spec import Deformable, FromFiles, FromHU, FromMeshes, Procedural
 from phantomsim.phantom import Phantom
 
@@ -44,7 +45,7 @@ def generate(spec: FromFiles | FromHU | FromMeshes | Procedural | Deformable, se
         raise GeneratorError(
             f"patient {patient} ({phantom.facts.subject}) is all air; does the file hold labels other than 0, or HU?"
         )
-    return phantom
+    return in_phase(phantom, getattr(spec, "phase", NATIVE))
 
 
 def subjects(spec: FromFiles | FromHU | FromMeshes | Procedural | Deformable) -> list[str] | None:

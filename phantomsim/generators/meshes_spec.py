@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, field_validator
 
 from phantomsim.generators.common_spec import Axes, Count, Texture
+from phantomsim.generators.contrast import NATIVE, PhaseName
 from phantomsim.spec import FilePath, Spec
 
 
@@ -49,6 +50,7 @@ class FromMeshes(Spec):
         subvoxels: each voxel is looked at in so many places along each axis; the share of each tissue is that of the
             places. 1: the tissue at its middle.
         texture: relative-density texture.
+        phase: of contrast agent, "native" or a name in generators/phases; lesions take it from the patient.
     """
 
     kind: Literal["from-meshes"]
@@ -62,3 +64,4 @@ class FromMeshes(Spec):
     shape: tuple[Count, Count, Count] | None = None
     subvoxels: Annotated[int, Field(ge=1, le=8)] = 3
     texture: Texture = Texture()
+    phase: PhaseName = NATIVE

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from phantomsim.generators.common_spec import Axes, Count, Texture
+from phantomsim.generators.contrast import NATIVE, PhaseName
 from phantomsim.generators.deformable.spec import Deformable
 from phantomsim.generators.labels_spec import LabelTable
 from phantomsim.generators.meshes_spec import FromMeshes
@@ -47,6 +48,7 @@ class FromFiles(Spec):
         shell_mm: thickness of cortical bone around each piece of cancellous bone, for labels that name whole bones.
         islands: keep pieces that are not part of the largest connected body (noise outside the head, mostly).
         texture: relative-density texture.
+        phase: of contrast agent, "native" or a name in generators/phases; lesions take it from the patient.
     """
 
     kind: Literal["from-files"]
@@ -64,6 +66,7 @@ class FromFiles(Spec):
     shell_mm: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0
     islands: bool = False
     texture: Texture = Texture()
+    phase: PhaseName = NATIVE
 
     @model_validator(mode="after")
     def _whole(self) -> FromFiles:

@@ -14,6 +14,7 @@ KINDS = {
     "procedural": "phantomsim.generators.spec:Procedural",
     "deformable": "phantomsim.generators.deformable.spec:Deformable",
     "lesion": "phantomsim.generators.lesions.kind_spec:LesionKind",
+    "phase": "phantomsim.generators.contrast:Phase",
     "ct": "phantomsim.scanners.ct.spec:CTScanner",
     "mr": "phantomsim.scanners.mr.spec:MRScanner",
 }
@@ -31,6 +32,7 @@ NOUNS = {
     "labels": tuple(PARTS.values()),
     "lesions": ("phantomsim.generators.lesions.spec:Lesions",),
     "lesion-kind": (KINDS["lesion"],),
+    "phase": (KINDS["phase"],),
     "algorithm": ("phantomsim.algorithms.spec:Algorithm",),
     "reader": ("phantomsim.trials.readers.spec:Reader",),
 }

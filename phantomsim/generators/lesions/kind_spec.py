@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
+from phantomsim.generators import contrast
 from phantomsim.generators.common_spec import Fraction
 from phantomsim.generators.lesions.distribution import Distribution
 from phantomsim.generators.lesions.shape_spec import Shape
@@ -116,9 +117,12 @@ class MassEffect(Spec):
 
 
 class Phase(Spec):
-    """After contrast agent: iodine in tissues [mg/mL] by name, the lesion's tissue and its layers' among them."""
+    """After contrast agent: iodine in the lesion's tissues [mg/mL] by name, its layers' among them.
 
-    iodine_mg_per_mL: dict[str, Annotated[float, Field(ge=0.0, le=40.0)]] = Field(default_factory=dict)
+    The body's is that of the phase of this name in `generators/phases`; what is named here goes before it.
+    """
+
+    iodine_mg_per_mL: contrast.Iodine = Field(default_factory=dict)
     source: str = ""
 
 
@@ -170,6 +174,13 @@ class LesionKind(Spec):
         """All that it brings."""
         parts = (*self.layers, *(part for part in (self.mottle, self.oedema) if part is not None))
         return tuple(dict.fromkeys((self.tissue, *(part.tissue for part in parts))))
+
+    def iodine(self, phase: str) -> dict[str, float]:
+        """Iodine in a patient's tissues and the lesion's [mg/mL]. Raises KeyError: the kind has no such phase."""
+        if phase == contrast.NATIVE:
+            return {}
+        body = contrast.body_iodine(phase) if phase in contrast.names() else {}
+        return body | self.phases[phase].iodine_mg_per_mL
 
     @model_validator(mode="after")
     def _sized(self) -> LesionKind:

@@ -125,9 +125,9 @@ def contrast_laws(kinds: dict[str, LesionKind]) -> list[Law]:
     found = []
     for kind in kinds.values():
         for one in kind.published:
-            iodine = {} if one.phase == "native" else kind.phases[one.phase].iodine_mg_per_mL
+            iodine = kind.iodine(one.phase)
             names = [kind.tissue, one.against or "water"]
-            names = [f"iodine-{n}-{iodine[n]:g}" if n in iodine else n for n in names]
+            names = [f"iodine-{n}-{iodine[n]:g}" if iodine.get(n) else n for n in names]
             mine, other = hu(names, spectrum(one.kVp, {"al_mm": 5.0}))
             middle, half = (one.min_HU + one.max_HU) / 2, (one.max_HU - one.min_HU) / 2
             what = f"CT number of {kind.name}, {one.phase}" + (f", against {one.against}" if one.against else "")

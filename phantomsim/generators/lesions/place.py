@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from phantomsim.errors import PlacementError, TissueError
+from phantomsim.generators.contrast import NATIVE, enhanced, phase_of, unenhanced
 from phantomsim.generators.lesions import regions
 from phantomsim.generators.lesions.draft import Draft
 from phantomsim.generators.lesions.growth import grown_mL
@@ -40,6 +41,8 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         PlacementError: no place was found and `on_failure` is "error".
     """
     kind = lesions.resolved()
+    phase = _phase(phantom, kind, lesions)
+    phantom = unenhanced(phantom)  # hosts and rules name tissues without contrast agent
     for name in lesions.forbidden or ():
         if not regions.known(phantom, (name,)):
             raise TissueError(f'{phantom.facts.subject}: forbidden names "{name}", which the phantom does not have')
@@ -69,10 +72,28 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         "refused_by_rule": dict(sorted(refused.items())),
         "skipped_lesions": skipped,
         "lesions": told,
+        "phase": phase,
     }
     facts = Facts(phantom.facts.subject, phantom.facts.covariates, provenance)
     phantom = dataclasses.replace(phantom, facts=facts)
-    return phantom if lesions.phase == "native" else enhanced(phantom, kind.phases[lesions.phase].iodine_mg_per_mL)
+    return enhanced(phantom, kind.iodine(phase))
+
+
+def _phase(phantom: Phantom, kind: LesionKind, lesions: Lesions) -> str:
+    """The phase of patient and lesion, which is one."""
+    of_patient = phase_of(phantom)
+    phase = lesions.phase if lesions.phase is not None else of_patient
+    if of_patient not in (NATIVE, phase):
+        raise PlacementError(
+            f'{phantom.facts.subject}: the patient is in phase "{of_patient}", its lesions in "{phase}"; '
+            "give phase to the generator alone or to the lesions alone"
+        )
+    if phase not in (NATIVE, *kind.phases):
+        raise PlacementError(
+            f'{phantom.facts.subject}: the patient is in phase "{phase}", for which {kind.name} says nothing; '
+            f"its phases are {', '.join((NATIVE, *kind.phases))}. Add [phases.{phase}] to a copy of the kind"
+        )
+    return phase
 
 
 def _count(kind: LesionKind, key: jax.Array) -> int:
@@ -113,17 +134,6 @@ def _try(draft: Draft, room: Room, tries: int) -> tuple[Any, Counter[str]]:
             return found, refused
         refused[why] += 1
     return None, refused
-
-
-def enhanced(phantom: Phantom, iodine_mg_per_mL: dict[str, float]) -> Phantom:
-    """The patient with contrast agent in some tissues, by name; others stay."""
-    tissues = tuple(_with(t, iodine_mg_per_mL) for t in phantom.tissues)
-    lesions = tuple(dataclasses.replace(s, tissue=_with(s.tissue, iodine_mg_per_mL)) for s in phantom.lesions)
-    return dataclasses.replace(phantom, tissues=tissues, lesions=lesions)
-
-
-def _with(tissue: str, iodine_mg_per_mL: dict[str, float]) -> str:
-    return f"iodine-{tissue}-{iodine_mg_per_mL[tissue]:g}" if tissue in iodine_mg_per_mL else tissue
 
 
 def _failure(room: Room, kind: LesionKind, lesions: Lesions, draft: Draft, why: Counter[str], number: int) -> str:

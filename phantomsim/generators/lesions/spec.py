@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
+from phantomsim.generators.contrast import NATIVE
 from phantomsim.generators.lesions.distribution import Distribution
 from phantomsim.generators.lesions.kind_spec import LesionKind, Place
 from phantomsim.generators.lesions.shape_spec import StarForm
@@ -44,7 +45,7 @@ class Lesions(Spec):
         irregularity: standard deviation of the log radius of a star [1]; 0 is a ball, 0.15 lobed, 0.3 jagged.
         smoothness: decay of the radial field's power with degree l, as l^-smoothness; 3 is smooth, 1 rough.
         count: lesions per patient; they never overlap. Absent: 1, or as the kind says.
-        phase: contrast phase of a kind that has some; "native" is without contrast agent.
+        phase: contrast phase of a kind that has some; "native" is without contrast agent. Absent: that of the patient.
         days: age of the lesions at this date; they double every so many days as the kind says.
         until_days: last date of the study; places are such that the lesions fit until then. Absent: `days`.
         mass_effect: whether a kind that pushes its surroundings aside does so.
@@ -62,7 +63,7 @@ class Lesions(Spec):
     irregularity: Annotated[float, Field(ge=0.0, le=0.5)] = 0.15
     smoothness: Annotated[float, Field(ge=0.0, le=8.0)] = 3.0
     count: Annotated[int, Field(ge=1, le=256)] | None = None
-    phase: str = "native"
+    phase: str | None = None
     days: Annotated[float, Field(ge=0.0, le=36525.0)] = 0.0
     until_days: Annotated[float, Field(ge=0.0, le=36525.0)] | None = None
     mass_effect: bool = True
@@ -122,8 +123,8 @@ class Lesions(Spec):
         found = self.resolved()
         if both := sorted(set(found.host) & set(found.place.forbidden)):
             raise ValueError(f"{', '.join(both)} is both host and forbidden")
-        if self.phase != "native" and self.phase not in found.phases:
-            raise ValueError(f'phase "{self.phase}" is none of {", ".join(("native", *found.phases))} of {found.name}')
+        if self.phase not in (None, NATIVE, *found.phases):
+            raise ValueError(f'phase "{self.phase}" is none of {", ".join((NATIVE, *found.phases))} of {found.name}')
         if self.until_days is not None and self.until_days < self.days:
             raise ValueError(f"until_days {self.until_days:g} is before days {self.days:g}")
         if max(self.days, self.until_days or 0) > 0 and found.doubling_days is None:

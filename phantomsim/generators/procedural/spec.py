@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from phantomsim.generators.common_spec import Count, Fraction, Texture
+from phantomsim.generators.contrast import NATIVE, PhaseName
 from phantomsim.spec import Spec
 
 #: Covariates that each procedural anatomy is built from, in the order in which they are drawn; a generator file
@@ -85,6 +86,7 @@ class Procedural(Spec):
         age_years: youngest and oldest; uniform between.
         covariates: a distribution for each that the region is built from.
         texture: relative-density texture.
+        phase: of contrast agent, "native" or a name in generators/phases; lesions take it from the patient.
     """
 
     kind: Literal["procedural"]
@@ -98,6 +100,7 @@ class Procedural(Spec):
     age_years: tuple[Annotated[float, Field(ge=18.0)], Annotated[float, Field(le=100.0)]] = (20.0, 80.0)
     covariates: dict[str, Covariate]
     texture: Texture = Texture()
+    phase: PhaseName = NATIVE
 
     def laws(self) -> list[tuple[str, Covariate]]:
         """Covariates in the region's order, in which they are drawn; a file may name them in any order."""

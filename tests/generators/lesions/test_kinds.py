@@ -7,9 +7,10 @@ import pytest
 
 from phantomsim import spec
 from phantomsim.errors import PlacementError, SpecError, TissueError
+from phantomsim.generators.contrast import enhanced, in_phase
 from phantomsim.generators.lesions import bodies, catalogue, table
 from phantomsim.generators.lesions.laws import violations
-from phantomsim.generators.lesions.place import enhanced, place
+from phantomsim.generators.lesions.place import place
 from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.lesions.truth import fraction_on, mesh_of
 from phantomsim.materials import relaxation
@@ -113,6 +114,26 @@ def test_phases_enhance_host_and_lesion(liver):
     assert enhanced(liver, {"liver": 2.0}).tissues == tuple(
         "iodine-liver-2" if t == "liver" else t for t in liver.tissues
     )
+
+
+def test_healthy_patients_and_twins_without_lesions_are_in_one_phase(liver):
+    """A patient in a phase gets lesions in that phase, and equals the one whose lesions bring the phase."""
+    healthy = in_phase(liver, "portal-venous")
+    assert "iodine-liver-2" in healthy.tissues
+    for name in ("liver-metastasis-hypovascular", "hepatic-cyst"):
+        of_patient = place(healthy, lesions(name, count=1, volume_mL=3.0), 5, 1)
+        of_lesion = place(liver, lesions(name, count=1, volume_mL=3.0, phase="portal-venous"), 5, 1)
+        assert of_patient.tissues == of_lesion.tissues
+        np.testing.assert_array_equal(of_patient.lesions[0].overlay.fraction, of_lesion.lesions[0].overlay.fraction)
+        absent = of_patient.with_lesions(False)
+        np.testing.assert_array_equal(absent.fraction("iodine-liver-2"), healthy.fraction("iodine-liver-2"))
+    assert -120 < table.rows(of_patient)[0]["asked_contrast_HU"] < -80  # a cyst of 8 HU in a liver of 113
+    skipped = lesions("hepatic-cyst", count=1, volume_mL=400.0, on_failure="skip", max_tries=2, phase="portal-venous")
+    assert place(liver, skipped, 5, 1).tissues[: len(liver.tissues)] == healthy.tissues
+    with pytest.raises(PlacementError, match=r'phase "arterial".*portal-venous'):
+        place(in_phase(liver, "arterial"), lesions("hepatic-cyst", phase="portal-venous"), 5, 1)
+    with pytest.raises(PlacementError, match="microcalcifications says nothing"):
+        place(healthy, lesions("microcalcifications", host="liver"), 5, 1)
 
 
 def test_table_and_mesh_tell_the_same_lesion(liver):
