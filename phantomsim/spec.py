@@ -34,7 +34,10 @@ class Marker:
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
         """The table itself, a string, or a table with `base` of which no other key is required."""
         whole = handler(core_schema)
-        plain = handler.resolve_ref_schema(whole)
+        try:
+            plain = handler.resolve_ref_schema(whole)
+        except LookupError:  # pydantic makes a model that several others hold later than these
+            plain = {}
         partial = {"type": "object", "required": ["base"], "properties": {"base": {"type": "string"}}}
         partial["properties"] |= plain.get("properties", {})
         return {"anyOf": [{"type": "string"}, partial, whole]}

@@ -27,7 +27,7 @@ def simulate_patient(
         arrays of the report's pictures (empty but for the first patients).
     """
     imaging = Imaging.of(trial, patient, folder=folder)
-    if trial.population.lesions is not None and not imaging.phantom.lesions:
+    if trial.population.kinds and not imaging.phantom.lesions:
         # No place for the lesion, in any arm alike: the patient is left out and the report counts it.
         return _facts(imaging.phantom, patient) | {"rows": [], "dose": {}}, {}
     rows: list[dict[str, Any]] = []

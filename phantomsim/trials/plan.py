@@ -28,7 +28,7 @@ class Plan:
     @property
     def cases(self) -> int:
         """Images to be read."""
-        twins = 2 if self.trial.population.lesions else 1
+        twins = 2 if self.trial.population.kinds else 1
         return len(self.subjects) * twins * len(self.trial.arms)
 
     def rows(self, parts: dict[int, dict[str, Any]], seconds_per_patient: float | None = None) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ def make_patient(population: Population, seed: int, patient: int) -> Phantom:
         PlacementError: a lesion finds no place and its specification does not say to skip.
     """
     phantom = generate(population.generator, seed, patient)
-    return phantom if population.lesions is None else place(phantom, population.lesions, seed, patient)
+    lesions = population.lesions_of(patient)
+    return phantom if lesions is None else place(phantom, lesions, seed, patient)
 
 
 def subject_names(population: Population) -> list[str]:

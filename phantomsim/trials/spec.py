@@ -46,6 +46,11 @@ Reconstruction = Annotated[
     _modality(CTReconstruction, MRReconstruction),
 ]
 
+OneOrSeveral = Annotated[
+    Annotated[Lesions, Tag("one")] | Annotated[tuple[Lesions, ...], Field(min_length=1), Tag("several")],
+    Discriminator(lambda value: "several" if isinstance(value, list | tuple) else "one"),
+]
+
 #: Kinds of generator whose patients know their organs.
 ORGANS = ("procedural", "deformable")
 
@@ -59,13 +64,23 @@ class Population(Spec):
         generator: what makes the anatomy; a catalogue name, a path or a table.
         patients: virtual patients; where the generator has fewer source subjects, subjects are used again
             with another lesion, and statistics cluster by subject.
-        lesions: what is inserted; each patient is imaged with and without it. Without lesions there is
-            one case per patient, and detection readers are not allowed.
+        lesions: what is inserted; each patient is imaged with and without it. Of a list, `[[population.lesions]]`,
+            patients get one entry each, in turn: patient 0 the first. Without lesions there is one case per
+            patient, and detection readers are not allowed.
     """
 
     generator: Annotated[Generator, Catalogued("generators")]
     patients: int = Field(ge=1, le=1_000_000)
-    lesions: Lesions | None = None
+    lesions: OneOrSeveral | None = None
+
+    @property
+    def kinds(self) -> tuple[Lesions, ...]:
+        """All that patients may get; empty without lesions."""
+        return self.lesions if isinstance(self.lesions, tuple) else () if self.lesions is None else (self.lesions,)
+
+    def lesions_of(self, patient: int) -> Lesions | None:
+        """What one patient gets, whoever else is in the population."""
+        return self.kinds[patient % len(self.kinds)] if self.kinds else None
 
 
 class Arm(Spec):
@@ -135,14 +150,18 @@ class Trial(Spec):
 
     @model_validator(mode="after")
     def _lesions_fit(self) -> Self:
-        lesions = self.population.lesions
-        if lesions is None:
+        if not self.population.kinds:
             for n, reader in enumerate(self.readers):
                 if reader.needs_lesion:
                     raise Misfit(
                         f'"{reader.name}" needs [population.lesions]; add it or remove the reader', "readers", n
                     )
-            return self
+        for n, lesions in enumerate(self.population.kinds):
+            self._tissues_known(lesions, (n,) if isinstance(self.population.lesions, tuple) else ())
+        return self
+
+    def _tissues_known(self, lesions: Lesions, at: tuple[int, ...]) -> None:
+        """Raises Misfit where a tissue that lesions name is none."""
         from phantomsim.materials import table
 
         kind, organs = lesions.resolved(), self.population.generator.kind in ORGANS
@@ -153,10 +172,9 @@ class Trial(Spec):
                 except TissueError as error:
                     if organs and key != "tissue":
                         continue  # it may be an organ, which is known when the patient is made
-                    raise Misfit(str(error), "population", "lesions", key) from None
+                    raise Misfit(str(error), "population", "lesions", *at, key) from None
                 if key == "host" and known == "air":
-                    raise Misfit("air cannot be the host of a lesion", "population", "lesions", key)
-        return self
+                    raise Misfit("air cannot be the host of a lesion", "population", "lesions", *at, key)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name. Raises KeyError if there is none."""

@@ -121,7 +121,7 @@ def _scores(rows: Sequence[Mapping[str, Any]], reader: str, arm: str) -> ScoreSe
 def _examples(trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np.ndarray]]) -> list[ExampleSlice]:
     """Slices of the first patients, with the lesion, in every arm; all arms of one unit share a window."""
     slices = []
-    present = 1 if trial.population.lesions else 0
+    present = 1 if trial.population.kinds else 0
     for patient, arrays in sorted(pictures.items()):
         first = [arrays[f"image-{n}-{present}"] for n, arm in enumerate(trial.arms) if f"image-{n}-{present}" in arrays]
         lesion = next(iter(parts[patient]["lesions"]), None)
