@@ -18,8 +18,10 @@ DEEP_MM = 20.0  # cerebrospinal fluid may be a ventricle's from this depth below
 LEAST_PART = 0.2  # of the largest such piece; smaller ones are left out
 PARTED_MM = 1.0  # taken off all round, so that ventricles part from the cisterns that they touch
 WHITE_WALL = 0.5  # share of a ventricle's wall that is white matter
+NEAR = 6  # voxels about the deep of the brain in which walls of ventricles are looked at
 COARSE_MM = 2.0  # voxels on which the depth below a wall is measured
 FAR_MM = 3.0  # voxels on which distances are measured that only weigh places
+FEW = 12  # labels up to which voxels are compared with each: quicker than a look-up
 
 
 def tissue_table(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
@@ -27,6 +29,17 @@ def tissue_table(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
     table = np.zeros(256, bool)
     table[[i for i, t in enumerate(phantom.tissues) if t in names]] = True
     return table
+
+
+def among(label: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Voxels whose label is in a table, bool [z, y, x]."""
+    wanted = np.flatnonzero(table)
+    if len(wanted) > FEW:
+        return table[label]
+    found, one = np.zeros(label.shape, bool), np.empty(label.shape, bool)
+    for number in wanted:
+        found |= np.equal(label, number, out=one)
+    return found
 
 
 def organ_names(phantom: Phantom, name: str) -> list[str]:
@@ -53,11 +66,11 @@ def mask(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
             f"{phantom.facts.subject}: the phantom has no tissue or organ {' or '.join(names)}; "
             f"its tissues are {', '.join(phantom.tissues)}{told}"
         )
-    found = tissue_table(phantom, names)[np.asarray(phantom.label)]
+    found = among(np.asarray(phantom.label), tissue_table(phantom, names))
     organs = [o for name in names for o in organ_names(phantom, name)]
     if organs and phantom.organs is not None:
         table = np.isin(np.arange(256), [phantom.organs.names.index(o) for o in organs])
-        found |= table[np.asarray(phantom.organs.label)]
+        found |= among(np.asarray(phantom.organs.label), table)
     return found
 
 
@@ -88,19 +101,24 @@ def ventricles(phantom: Phantom) -> np.ndarray:
     """
     label = np.asarray(phantom.label)
     if organ_names(phantom, VENTRICLES):
-        return mask(phantom, (VENTRICLES,)) & tissue_table(phantom, ("csf",))[label]
+        return mask(phantom, (VENTRICLES,)) & among(label, tissue_table(phantom, ("csf",)))
     brain, box = inside(phantom)
-    label = label[box]
-    fluid = tissue_table(phantom, ("csf",))[label]
-    deep = fluid & (depth_mm(brain, phantom.grid) > DEEP_MM)
-    core = deep & ~ndimage.binary_dilation(tissue_table(phantom, ("grey-matter",))[label])
+    deep = depth_mm(brain, phantom.grid) > DEEP_MM
+    near = _widened(bounds(deep), NEAR, deep.shape)  # what lies further from the deep is not looked at
+    there = tuple(slice(b.start + n.start, b.start + n.stop) for b, n in zip(box, near))
+    fluid, grey, white = (
+        among(label[there], tissue_table(phantom, (name,))) for name in ("csf", "grey-matter", "white-matter")
+    )
+    core = deep[near] & fluid & ~ndimage.binary_dilation(grey)
     parted = round(PARTED_MM / max(phantom.grid.spacing_mm))
     core = ndimage.binary_erosion(core, iterations=parted) if parted else core
-    found = _walled(core, fluid, tissue_table(phantom, ("white-matter",))[label], brain)
+    found = _walled(core, fluid, white, brain[near])
     if found is None:
         raise TissueError(f"{phantom.facts.subject}: the phantom has no ventricles that could be told")
     out = np.zeros(phantom.grid.shape, bool)
-    out[box] = ndimage.binary_dilation(found, iterations=2 + parted) & fluid
+    about = _widened(bounds(found), 2 + parted, found.shape)
+    grown = ndimage.binary_dilation(found[about], iterations=2 + parted) & fluid[about]
+    out[tuple(slice(t.start + a.start, t.start + a.stop) for t, a in zip(there, about))] = grown
     return out
 
 
@@ -108,11 +126,12 @@ def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.nd
     """The larger pieces with walls of white matter; None where there are none."""
     pieces, count = ndimage.label(core)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    boxes = ndimage.find_objects(pieces)
     kept, most = np.zeros(count + 1, bool), 0
     for i in np.argsort(-sizes[1:])[:12] + 1:  # from large to small; the rest are crumbs
         if sizes[i] < LEAST_PART * most:
             break
-        cut = tuple(slice(max(0, b.start - 4), b.stop + 4) for b in bounds(pieces == i))
+        cut = _widened(boxes[i - 1], 4, pieces.shape)
         shell = ndimage.binary_dilation(pieces[cut] == i, iterations=3) & ~fluid[cut] & brain[cut]
         if shell.any() and white[cut][shell].mean() >= WHITE_WALL:
             kept[i], most = True, max(most, int(sizes[i]))
@@ -125,48 +144,53 @@ def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
     Below 0 outside, but no measure of how far.
     """
     step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
-    padded = np.pad(region, [(s, s + (-n) % s) for n, s in zip(region.shape, step)])
-    coarse = _pooled(padded, step)
+    coarse = pooled(np.pad(region, [(s, s + (-n) % s) for n, s in zip(region.shape, step)]), step)
     spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
     half = 0.5 * min(spacing)
     distance = ndimage.distance_transform_edt(coarse >= 0.5, spacing).astype(np.float32) - half
     return _fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
 
 
-def far_mm(thing: np.ndarray, grid: Grid, points: np.ndarray) -> np.ndarray:
-    """Distance of some voxels from a thing, on coarse voxels [mm].
+def far_mm(thing: np.ndarray, grid: Grid, box: tuple[slice, ...]) -> np.ndarray:
+    """Distance of the voxels of a box from a thing, on coarse voxels [mm]; infinite where there is none.
 
     Args:
-        thing: bool [z, y, x].
-        points: indices (z, y, x) [N, 3].
+        thing: bool [z, y, x] of the grid.
     """
-    box = bounds(thing)
-    if box[0].stop == box[0].start or not len(points):
-        return np.full(len(points), np.inf)
-    low = np.minimum([b.start for b in box], points.min(axis=0))
-    high = np.maximum([b.stop for b in box], points.max(axis=0) + 1)
+    own = bounds(thing)
+    if own[0].stop == own[0].start:
+        return np.full([b.stop - b.start for b in box], np.inf)
+    low = np.minimum([o.start for o in own], [b.start for b in box])
+    high = np.maximum([o.stop for o in own], [b.stop for b in box])
     step = [max(1, round(FAR_MM / d)) for d in grid.spacing_mm]
-    cut = thing[tuple(slice(int(a), int(b)) for a, b in zip(low, high))]
-    coarse = _pooled(np.pad(cut, [(0, (-n) % s) for n, s in zip(cut.shape, step)]), step) > 0
+    coarse = pooled(thing[tuple(slice(int(a), int(b)) for a, b in zip(low, high))], step) > 0
     distance = ndimage.distance_transform_edt(~coarse, [d * s for d, s in zip(grid.spacing_mm, step)])
-    return distance[tuple(((points - low) // step).T)]
+    for axis, (b, first, s) in enumerate(zip(box, low, step)):
+        distance = np.take(distance, (np.arange(b.start, b.stop) - first) // s, axis)
+    return distance
 
 
 def bounds(region: np.ndarray) -> tuple[slice, ...]:
     """The smallest box around a region; an empty one where there is nothing."""
-    found = []
-    for axis in range(3):
-        line = np.flatnonzero(region.any(axis=tuple(a for a in range(3) if a != axis)))
-        found.append(slice(int(line[0]), int(line[-1]) + 1) if len(line) else slice(0, 0))
-    return tuple(found)
+    flat = region.any(axis=0)
+    lines = [region.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0)]
+    found = [np.flatnonzero(line) for line in lines]
+    return tuple(slice(int(i[0]), int(i[-1]) + 1) if len(i) else slice(0, 0) for i in found)
 
 
-def _pooled(region: np.ndarray, step: list[int]) -> np.ndarray:
-    """Share of each coarse voxel that is in the region."""
-    total = np.zeros([n // s for n, s in zip(region.shape, step)], np.uint16)
-    for z, y, x in np.ndindex(*step):
-        total += region[z :: step[0], y :: step[1], x :: step[2]]
-    return total.astype(np.float32) / np.float32(np.prod(step))
+def pooled(values: np.ndarray, step: Sequence[int]) -> np.ndarray:
+    """Mean over coarse voxels of so many fine ones along z, y, x, float32; what is missing at the end counts as 0."""
+    whole = values.dtype == bool
+    total = np.pad(values.view(np.uint8) if whole else values, [(0, (-n) % s) for n, s in zip(values.shape, step)])
+    for axis, s in enumerate(step[:2]):  # over rows, which is quick
+        split = (*total.shape[:axis], -1, s, *total.shape[axis + 1 :])
+        total = total.reshape(split).sum(axis=axis + 1, dtype=np.uint16 if whole and axis else total.dtype)
+    every = sum(total[..., i :: step[2]].astype(np.float32) for i in range(step[2]))
+    return np.asarray(every / np.float32(np.prod(step)), np.float32)
+
+
+def _widened(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(max(0, b.start - by), min(n, b.stop + by)) for b, n in zip(box, shape))
 
 
 def _fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndarray:

@@ -27,7 +27,8 @@ class Room:
         phantom: as it is now, without what is being placed.
         place: the rules.
         host: bool [z, y, x].
-        centres: flat indices of voxels where a centre may lie.
+        box: of the host.
+        centres: flat indices in the box of voxels where a centre may lie.
         weight: cumulative weight of those, where some are preferred.
         forbidden: by tissue, bool [256].
         taken: by lesions, bool [z, y, x], once one is there.
@@ -37,6 +38,7 @@ class Room:
     phantom: Phantom
     place: Place
     host: np.ndarray
+    box: tuple[slice, ...]
     centres: np.ndarray
     weight: np.ndarray | None
     forbidden: np.ndarray
@@ -50,11 +52,12 @@ class Room:
         forbidden = regions.tissue_table(phantom, kind.place.forbidden)
         if "air" in phantom.tissues and "air" not in kind.host:
             forbidden[phantom.tissue_index("air")] = True
-        room = cls(phantom, kind.place, host, np.zeros(0, np.int64), None, forbidden)
+        box = regions.bounds(host)
+        mask = eroded(host[box], phantom.grid, kind.place.margin_mm)
+        room = cls(phantom, kind.place, host, box, np.flatnonzero(mask), None, forbidden)
         room.space = Space(phantom)
-        room.centres = eroded(host, phantom.grid, kind.place.margin_mm)
         if kind.place.near and len(room.centres):
-            room._prefer(kind.place.near)
+            room._prefer(kind.place.near, mask)
         room.taken = taken_by(phantom)
         return room
 
@@ -73,7 +76,8 @@ class Room:
             which = min(int(u * len(self.centres)), len(self.centres) - 1)
         else:
             which = min(int(np.searchsorted(self.weight, u * self.weight[-1], "right")), len(self.centres) - 1)
-        return np.array(np.unravel_index(self.centres[which], self.phantom.grid.shape))
+        shape = [b.stop - b.start for b in self.box]
+        return np.array(np.unravel_index(self.centres[which], shape)) + [b.start for b in self.box]
 
     def refuses(self, fraction: np.ndarray, start: np.ndarray, whole: bool = True) -> str:
         """The rule that a lesion breaks; empty where it breaks none.
@@ -124,59 +128,57 @@ class Room:
         gone = 0 if self.taken is None else int((self.taken & self.host).sum())
         return 1 - (gone + inside) / max(int(self.host.sum()), 1)
 
-    def _prefer(self, near: tuple[Near, ...]) -> None:
-        points = np.stack(np.unravel_index(self.centres, self.phantom.grid.shape), axis=1)
-        weight = np.ones(len(points))
+    def _prefer(self, near: tuple[Near, ...], mask: np.ndarray) -> None:
+        weight = np.ones(len(self.centres), np.float32)
         for one in near:
-            distance = self._distance(one.of, points)
+            distance = np.asarray(self._distance(one.of)[mask], np.float32)
             weight *= (distance >= one.min_mm) & (distance <= one.max_mm)
             if one.scale_mm is not None:
-                weight *= np.exp(-(distance - one.min_mm).clip(0) / one.scale_mm)
+                weight *= np.exp(np.maximum(distance - one.min_mm, 0) / np.float32(-one.scale_mm))
         keep = weight > 0
-        self.centres, self.weight = self.centres[keep], np.cumsum(weight[keep])
+        self.centres, self.weight = self.centres[keep], np.cumsum(weight[keep], dtype=float)
 
-    def _distance(self, name: str, points: np.ndarray) -> np.ndarray:
+    def _distance(self, name: str) -> np.ndarray:
+        """Of the voxels of the box from what a preference names [mm]."""
         grid = self.phantom.grid
         if name == "surface":
-            box = regions.bounds(self.host)
-            depth = regions.depth_mm(self.host[box], grid)
-            return np.maximum(depth[tuple((points - [b.start for b in box]).T)], 0.0)
+            return np.maximum(regions.depth_mm(self.host[self.box], grid), 0.0)
         if name == "ventricles":
             found, box = self.space.ventricles()
             whole = np.zeros(grid.shape, bool)
             whole[box] = found
-            return regions.far_mm(whole, grid, points)
-        if name in ("inner-table", "vertex"):
-            return self._in_head(name, points)
+            return regions.far_mm(whole, grid, self.box)
+        if name == "vertex":
+            return self._below_vertex()
+        if name == "inner-table":
+            return self._below_skull()
         if not regions.known(self.phantom, (name,)):
             raise TissueError(f"{self.phantom.facts.subject}: near.of names {name}, which the phantom does not have")
-        return regions.far_mm(self._thing(name), grid, points)
+        return regions.far_mm(self._thing(name), grid, self.box)
 
-    def _in_head(self, name: str, points: np.ndarray) -> np.ndarray:
+    def _below_vertex(self) -> np.ndarray:
+        grid, (depth, box) = self.phantom.grid, self.space.depth()
+        up = np.asarray(grid.direction)[2, ::-1]
+        axis = int(np.argmax(np.abs(up)))
+        last = depth.shape[axis] - 1 if up[axis] > 0 else 0
+        plane = np.argwhere(np.take(self.space.brain(), last, axis)).mean(axis=0)
+        top = np.insert(plane, axis, last) + [b.start for b in box]
+        offset = [(np.arange(b.start, b.stop) - t) * d for b, t, d in zip(self.box, top, grid.spacing_mm)]
+        z, y, x = np.ix_(*(o.astype(np.float32) ** 2 for o in offset))
+        return np.sqrt(z + y + x)
+
+    def _below_skull(self) -> np.ndarray:
         depth, box = self.space.depth()
-        at = points - [b.start for b in box]
-        if name == "vertex":
-            up = np.asarray(self.phantom.grid.direction)[2, ::-1]
-            axis = int(np.argmax(np.abs(up)))
-            last = depth.shape[axis] - 1 if up[axis] > 0 else 0
-            plane = np.argwhere(np.take(self.space.brain(), last, axis)).mean(axis=0)
-            top = np.insert(plane, axis, last)
-            return np.linalg.norm((at - top) * self.phantom.grid.spacing_mm, axis=1)
-        outside = ((at < 0) | (at >= depth.shape)).any(axis=1)
-        clipped = np.clip(at, 0, np.array(depth.shape) - 1)
-        return np.where(outside, np.inf, np.maximum(depth[tuple(clipped.T)], 0.0))
+        out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)
+        both = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.box, box)]
+        mine = tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, self.box))
+        out[mine] = np.maximum(depth[tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, box))], 0)
+        return out
 
 
 def eroded(host: np.ndarray, grid: Grid, margin_mm: float) -> np.ndarray:
-    """Flat indices of host voxels at least `margin_mm` from any other voxel; beyond the grid nothing is host."""
-    box = regions.bounds(host)
-    mask = host[box]
-    if not mask.size:
-        return np.zeros(0, np.int64)
-    if margin_mm > 0:
-        mask = far_inside(mask, grid.spacing_mm, margin_mm)
-    index = np.argwhere(mask) + [b.start for b in box]
-    return np.ravel_multi_index(tuple(index.T), host.shape)
+    """Voxels of a host, given in its box, at least `margin_mm` from any other voxel; outside the box is no host."""
+    return far_inside(host, grid.spacing_mm, margin_mm) if margin_mm > 0 and host.size else host
 
 
 def far_inside(mask: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> np.ndarray:
