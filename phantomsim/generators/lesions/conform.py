@@ -7,13 +7,14 @@ that size; the size is the one at which the requested volume lies in the region.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from phantomsim.errors import TissueError
-from phantomsim.generators.lesions.regions import bounds, depth_mm, inside, mask, ventricles
+from phantomsim.generators.lesions.regions import bounds, depth_mm, inside, mask, ventricles, within
 from phantomsim.generators.lesions.star import Star
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
@@ -50,9 +51,8 @@ class Space:
     def ventricles(self) -> tuple[np.ndarray, tuple[slice, ...]]:
         """The ventricles, bool of a box, and the box."""
         if "ventricles" not in self._kept:
-            found = ventricles(self.phantom)
-            box = bounds(found)
-            self._kept["ventricles"] = found[box], box
+            depth, box = self.depth()
+            self._kept["ventricles"] = ventricles(self.phantom, self.brain(), depth, box)
         return self._kept["ventricles"]
 
 
@@ -89,14 +89,18 @@ class Field:
 
     def fraction(self, size: float) -> np.ndarray:
         """Volume fraction of the lesion of a size, float32 [z, y, x]."""
-        cover = np.clip((size - self.value) / self.width + 0.5, 0.0, 1.0)
-        return np.where(np.isfinite(self.value), cover, 0.0).astype(np.float32)
+        out = np.zeros(self.value.shape, np.float32)
+        near = self.value < size + self.width
+        out[near] = np.clip((size - self.value[near]) / self.width + 0.5, 0.0, 1.0)
+        return out
 
     def holding(self, voxels: float) -> float | None:
         """The size at which the lesion holds so many voxels; None where the region holds less."""
-        finite = np.sort(self.value[np.isfinite(self.value)])
-        if len(finite) < voxels:
+        finite = self.value[np.isfinite(self.value)]
+        if len(finite) < max(voxels, 1):
             return None
+        enough = np.partition(finite, min(int(voxels), len(finite) - 1))[min(int(voxels), len(finite) - 1)]
+        finite = np.sort(finite[finite <= enough + 3 * self.width])  # no larger size is looked at
         low, high = float(finite[0]) - self.width, float(finite[min(int(voxels), len(finite) - 1)]) + self.width
         for _ in range(40):
             middle = (low + high) / 2
@@ -106,16 +110,18 @@ class Field:
         return (low + high) / 2
 
 
-def lens(space: Space, at: np.ndarray, flatness: float) -> Field:
+def lens(space: Space, at: np.ndarray, flatness: float, volume_mL: float) -> Field:
     """Biconvex against the inner table: depth / h + (distance from the axis / a)^2 < 1, a / h being fixed.
 
     Args:
         at: index (z, y, x) of the point of the wall that is its middle.
         flatness: diameter over thickness.
+        volume_mL: that it should hold; it is looked for where it would lie if it were twice as thick.
     """
-    depth, box = space.depth()
-    beside = _beside(space, at, box)
     half = flatness / 2
+    flat = (2000 * volume_mL / (math.pi * half**2)) ** (1 / 3)  # thickness on a flat wall, by the form's integral
+    depth, box = _around(space, at, 2 * math.sqrt(2) * half * flat)
+    beside = _beside(space, at, box, depth)
     # depth / s + (beside / (half s))^2 = 1, solved for the thickness s.
     deep = np.maximum(depth, 0)  # the wall's own voxels, too
     size = (deep + np.sqrt(deep**2 + 4 * (beside / half) ** 2)) / 2
@@ -123,40 +129,55 @@ def lens(space: Space, at: np.ndarray, flatness: float) -> Field:
     def thickness(s: float) -> np.ndarray:
         return s * np.clip(1 - (beside / (half * s)) ** 2, 0, 1)
 
-    return _field(space, np.where(space.brain(), size, np.inf), box, thickness)
+    brain, whole = space.brain(), space.depth()[1]
+    inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, whole))
+    return _field(space, np.where(brain[inner], size, np.inf), box, depth, thickness)
+
+
+def _around(space: Space, at: np.ndarray, reach_mm: float) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """The depth in a cube about a voxel, and where the cube lies."""
+    depth, box = space.depth()
+    far = [math.ceil(reach_mm / d) for d in space.phantom.grid.spacing_mm]
+    low = [max(int(a) - f - b.start, 0) for a, f, b in zip(at, far, box)]
+    high = [min(int(a) + f + 1, b.stop) - b.start for a, f, b in zip(at, far, box)]
+    cube = tuple(slice(lo, max(hi, lo)) for lo, hi in zip(low, high))
+    return depth[cube], within(cube, box)
 
 
 def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> Field:
     """Along the inner table of the side where it begins: depth / h + (distance / a)^rim < 1, h being fixed."""
     depth, box = space.depth()
     grid = space.phantom.grid
-    beside = _beside(space, at, box)
-    left = np.clip(1 - np.maximum(depth, 0) / thickness_mm, 1e-6, 1.0)
-    size = beside / left ** (1 / rim)
     axis = int(np.argmax(np.abs(np.asarray(grid.direction)[0, ::-1])))  # the grid's axis along left and right
     shape = depth.shape[axis]
     middle, mine = shape / 2, at[axis] - box[axis].start
     side = np.arange(shape) > middle if mine > middle else np.arange(shape) < middle
     side = side.reshape([-1 if a == axis else 1 for a in range(3)])
-    floor = _upwards(depth, grid) > FLOOR  # blood lies over the convexity, not on the base of the skull
 
     def thickness(s: float) -> np.ndarray:
-        return thickness_mm * np.clip(1 - (beside / s) ** rim, 0, 1)
+        return thickness_mm * np.clip(1 - (_beside(space, at, box, depth) / s) ** rim, 0, 1)
 
-    here = space.brain() & (depth < thickness_mm) & side & ~floor
-    return _field(space, np.where(here, size, np.inf), box, thickness)
+    index = np.nonzero(space.brain() & (depth < thickness_mm) & side)
+    # Blood lies over the convexity, not on the base of the skull.
+    over = _upwards(depth, grid, index) <= FLOOR
+    index = tuple(i[over] for i in index)
+    offset = [((i + b.start) - a) * d for i, b, a, d in zip(index, box, at, grid.spacing_mm)]
+    deep = depth[index]
+    beside = np.sqrt(np.maximum(sum(o * o for o in offset) - deep**2, 0.0))
+    left = np.clip(1 - np.maximum(deep, 0) / thickness_mm, 1e-6, 1.0)
+    value = np.full(depth.shape, np.inf, np.float32)
+    value[index] = beside / left ** (1 / rim)
+    return _field(space, value, box, depth, thickness)
 
 
 def cistern(space: Space, at: np.ndarray, fill: tuple[str, ...], star: Star) -> Field:
     """Fluid outside the ventricles, by distance from a point in the form of a star."""
     phantom = space.phantom
     depth, box = space.depth()
-    region = mask(phantom, fill)[box] & (depth > -max(phantom.grid.spacing_mm))
+    region = mask(phantom, fill, box) & (depth > -max(phantom.grid.spacing_mm))
     with contextlib.suppress(TissueError):  # a phantom without ventricles has nothing to leave out
         found, where = space.ventricles()
-        whole = np.zeros(phantom.grid.shape, bool)
-        whole[where] = found
-        region &= ~whole[box]
+        region[tuple(slice(w.start - b.start, w.stop - b.start) for w, b in zip(where, box))] &= ~found
     index = np.argwhere(region)
     value = np.full(region.shape, np.inf, np.float32)
     offset = ((index + [b.start for b in box]) - at) * phantom.grid.spacing_mm
@@ -181,29 +202,31 @@ def ventricle(space: Space, tilt: tuple[float, float]) -> Field:
     return _field(space, np.where(found, height, np.inf), box)
 
 
-def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...]) -> np.ndarray:
+def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...], depth: np.ndarray) -> np.ndarray:
     """Distance of voxels from a point of the wall, but for what they lie deeper: distance along the wall [mm]."""
-    depth, _ = space.depth()
     offset = [(np.arange(b.start, b.stop) - c) * d for b, c, d in zip(box, at, space.phantom.grid.spacing_mm)]
     z, y, x = np.ix_(*offset)
     return np.sqrt(np.maximum(z * z + y * y + x * x - depth**2, 0.0)).astype(np.float32)
 
 
-def _upwards(depth: np.ndarray, grid: Grid) -> np.ndarray:
-    """How fast the depth grows towards the head's top [1]; near 1 on the base of the skull."""
+def _upwards(depth: np.ndarray, grid: Grid, index: tuple[np.ndarray, ...]) -> np.ndarray:
+    """How fast the depth of some voxels grows towards the head's top [1]; near 1 on the base of the skull."""
     up = np.asarray(grid.direction)[2, ::-1]
     axis = int(np.argmax(np.abs(up)))
-    return np.gradient(depth, grid.spacing_mm[axis] * float(np.sign(up[axis])), axis=axis)
+    low = tuple(np.maximum(i - (a == axis), 0) for a, i in enumerate(index))
+    high = tuple(np.minimum(i + (a == axis), n - 1) for a, (i, n) in enumerate(zip(index, depth.shape)))
+    way = np.maximum(high[axis] - low[axis], 1) * grid.spacing_mm[axis] * float(np.sign(up[axis]))
+    return (depth[high] - depth[low]) / way
 
 
 def _field(
     space: Space,
     value: np.ndarray,
     box: tuple[slice, ...],
+    depth: np.ndarray | None = None,
     thickness: Callable[[float], np.ndarray] | None = None,
 ) -> Field:
     z, y, x = (b.start for b in box)
-    depth = space.depth()[0] if thickness is not None else None
     return Field(value.astype(np.float32), (z, y, x), min(space.phantom.grid.spacing_mm), depth, thickness)
 
 

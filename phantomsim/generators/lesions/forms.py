@@ -54,7 +54,7 @@ def field(
         TissueError: the phantom has no such anatomy.
     """
     if isinstance(shape, spec.LensForm):
-        return lens(space, at, shape.flatness.quantile(numbers[0]))
+        return lens(space, at, shape.flatness.quantile(numbers[0]), volume_mL)
     if isinstance(shape, spec.CrescentForm):
         thick = shape.thickness_mm.quantile(numbers[0]) * (volume_mL / REFERENCE_ML) ** (1 / 3)
         return crescent(space, at, thick, shape.rim)

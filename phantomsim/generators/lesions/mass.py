@@ -34,24 +34,25 @@ def pushed(
     if not any(t in phantom.tissues for t in effect.moves):
         raise PlacementError(f"the phantom has none of mass_effect.moves: {', '.join(effect.moves)}")
     movable = regions.tissue_table(phantom, effect.moves)
-    moves = movable[label]
+    moves = regions.among(label, movable)
     box = regions.bounds(moves)
     step = max(1, round(COARSE_MM / min(phantom.grid.spacing_mm)))
     grid = coarse_grid(phantom.grid, box, step)
 
-    def pooled(fine: np.ndarray) -> np.ndarray:
-        wide = np.pad(fine, [(0, n * step - m) for n, m in zip(grid.shape, fine.shape)])
-        z, y, x = grid.shape
-        return wide.reshape(z, step, y, step, x, step).mean(axis=(1, 3, 5), dtype=np.float32)
-
     def grown(volume: float) -> np.ndarray:
         part, start = lesion(volume)
-        whole = np.zeros(phantom.grid.shape, np.float32)
-        whole[tuple(slice(int(s), int(s) + n) for s, n in zip(start, part.shape))] = part
-        return pooled(whole[box])
+        low = np.array([int(s) - b.start for s, b in zip(start, box)])
+        out, first = np.zeros(grid.shape, np.float32), low // step
+        part = regions.pooled(np.pad(part, [(lo % step, 0) for lo in low]), (step,) * 3)
+        mine = tuple(slice(max(0, -f), max(0, n - f)) for f, n in zip(first, grid.shape))
+        part = part[mine]
+        out[tuple(slice(max(0, f), max(0, f) + n) for f, n in zip(first, part.shape))] = part
+        return out
 
-    yields = regions.tissue_table(phantom, effect.yields)[label[box]]
-    found = flow(grid, pooled(moves[box]), pooled(yields), grown, volume_mL, effect.share)
+    yields = regions.among(label[box], regions.tissue_table(phantom, effect.yields))
+    steps = (step,) * 3
+    free, fluid = regions.pooled(moves[box], steps), regions.pooled(yields, steps)
+    found = flow(grid, free, fluid, grown, volume_mL, effect.share)
     return displaced(phantom, found, movable), found
 
 

@@ -54,8 +54,8 @@ def known(phantom: Phantom, names: Sequence[str]) -> list[str]:
     return [n for n in names if n in phantom.tissues or organ_names(phantom, n)]
 
 
-def mask(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
-    """Voxels whose label is one of some tissues or organs, bool [z, y, x]; a tissue goes before an organ of its name.
+def mask(phantom: Phantom, names: Sequence[str], box: tuple[slice, ...] = ...) -> np.ndarray:  # type: ignore[assignment]
+    """Voxels of a box whose label is one of some tissues or organs; a tissue goes before an organ of its name.
 
     Raises:
         TissueError: the phantom has none of them.
@@ -66,11 +66,11 @@ def mask(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
             f"{phantom.facts.subject}: the phantom has no tissue or organ {' or '.join(names)}; "
             f"its tissues are {', '.join(phantom.tissues)}{told}"
         )
-    found = among(np.asarray(phantom.label), tissue_table(phantom, names))
+    found = among(np.asarray(phantom.label)[box], tissue_table(phantom, names))
     organs = [o for name in names for o in organ_names(phantom, name)]
     if organs and phantom.organs is not None:
         table = np.isin(np.arange(256), [phantom.organs.names.index(o) for o in organs])
-        found |= among(np.asarray(phantom.organs.label), table)
+        found |= among(np.asarray(phantom.organs.label)[box], table)
     return found
 
 
@@ -82,44 +82,46 @@ def inside(phantom: Phantom) -> tuple[np.ndarray, tuple[slice, ...]]:
     """
     found = mask(phantom, BRAIN)
     box = bounds(found)
-    pieces, count = ndimage.label(found[box])
-    if count > 1:
-        sizes = np.bincount(pieces.ravel())
-        sizes[0] = 0
-        return pieces == sizes.argmax(), box
-    return found[box], box
+    step = [max(1, round(COARSE_MM / d)) for d in phantom.grid.spacing_mm]
+    share = pooled(found[box], step)  # pieces are told on coarse voxels, which is quicker
+    pieces, count = ndimage.label(share > 0)
+    if count < 2:
+        return found[box], box
+    largest = pieces == np.bincount(pieces.ravel(), share.ravel())[1:].argmax() + 1
+    for axis, (s, b) in enumerate(zip(step, box)):
+        largest = np.repeat(largest, s, axis).take(np.arange(b.stop - b.start), axis)
+    return found[box] & largest, box
 
 
-def ventricles(phantom: Phantom) -> np.ndarray:
-    """The ventricles, bool [z, y, x]: organs of that name, else told by their looks.
+def ventricles(
+    phantom: Phantom, brain: np.ndarray, depth: np.ndarray, box: tuple[slice, ...]
+) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """The ventricles, bool of a box, and the box: organs of that name, else told by their looks.
 
     They are told as fluid deep inside the skull in pieces too thick to be sulci, whose walls are white matter for a
     good part (those of cisterns are grey).
 
+    Args:
+        brain, depth, box: from `inside` and `depth_mm`.
     Raises:
         TissueError: the phantom has none.
     """
-    label = np.asarray(phantom.label)
+    label = np.asarray(phantom.label)[box]
     if organ_names(phantom, VENTRICLES):
-        return mask(phantom, (VENTRICLES,)) & among(label, tissue_table(phantom, ("csf",)))
-    brain, box = inside(phantom)
-    deep = depth_mm(brain, phantom.grid) > DEEP_MM
+        return cut_out(mask(phantom, (VENTRICLES,), box) & among(label, tissue_table(phantom, ("csf",))), box)
+    deep = depth > DEEP_MM
     near = _widened(bounds(deep), NEAR, deep.shape)  # what lies further from the deep is not looked at
-    there = tuple(slice(b.start + n.start, b.start + n.stop) for b, n in zip(box, near))
     fluid, grey, white = (
-        among(label[there], tissue_table(phantom, (name,))) for name in ("csf", "grey-matter", "white-matter")
+        among(label[near], tissue_table(phantom, (name,))) for name in ("csf", "grey-matter", "white-matter")
     )
-    core = deep[near] & fluid & ~ndimage.binary_dilation(grey)
+    core = deep[near] & fluid & ~_grown(grey, 1)
     parted = round(PARTED_MM / max(phantom.grid.spacing_mm))
-    core = ndimage.binary_erosion(core, iterations=parted) if parted else core
+    core = ~_grown(~core, parted)
     found = _walled(core, fluid, white, brain[near])
     if found is None:
         raise TissueError(f"{phantom.facts.subject}: the phantom has no ventricles that could be told")
-    out = np.zeros(phantom.grid.shape, bool)
     about = _widened(bounds(found), 2 + parted, found.shape)
-    grown = ndimage.binary_dilation(found[about], iterations=2 + parted) & fluid[about]
-    out[tuple(slice(t.start + a.start, t.start + a.stop) for t, a in zip(there, about))] = grown
-    return out
+    return cut_out(_grown(found[about], 2 + parted) & fluid[about], within(about, within(near, box)))
 
 
 def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.ndarray) -> np.ndarray | None:
@@ -132,10 +134,22 @@ def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.nd
         if sizes[i] < LEAST_PART * most:
             break
         cut = _widened(boxes[i - 1], 4, pieces.shape)
-        shell = ndimage.binary_dilation(pieces[cut] == i, iterations=3) & ~fluid[cut] & brain[cut]
+        shell = _grown(pieces[cut] == i, 3) & ~fluid[cut] & brain[cut]
         if shell.any() and white[cut][shell].mean() >= WHITE_WALL:
             kept[i], most = True, max(most, int(sizes[i]))
     return kept[pieces] if kept.any() else None
+
+
+def _grown(mask: np.ndarray, times: int) -> np.ndarray:
+    """With the six neighbours of each voxel, so many times."""
+    for _ in range(times):
+        out = mask.copy()
+        for axis in range(3):
+            here, there = np.moveaxis(out, axis, 0), np.moveaxis(mask, axis, 0)
+            here[1:] |= there[:-1]
+            here[:-1] |= there[1:]
+        mask = out
+    return mask
 
 
 def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
@@ -151,19 +165,21 @@ def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
     return _fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
 
 
-def far_mm(thing: np.ndarray, grid: Grid, box: tuple[slice, ...]) -> np.ndarray:
+def far_mm(thing: np.ndarray, where: tuple[slice, ...], grid: Grid, box: tuple[slice, ...]) -> np.ndarray:
     """Distance of the voxels of a box from a thing, on coarse voxels [mm]; infinite where there is none.
 
     Args:
-        thing: bool [z, y, x] of the grid.
+        thing: bool [z, y, x] of a box, `where`.
     """
-    own = bounds(thing)
-    if own[0].stop == own[0].start:
+    thing, own = cut_out(thing, where)
+    if not thing.size:
         return np.full([b.stop - b.start for b in box], np.inf)
     low = np.minimum([o.start for o in own], [b.start for b in box])
     high = np.maximum([o.stop for o in own], [b.stop for b in box])
     step = [max(1, round(FAR_MM / d)) for d in grid.spacing_mm]
-    coarse = pooled(thing[tuple(slice(int(a), int(b)) for a, b in zip(low, high))], step) > 0
+    whole = np.zeros(high - low, bool)
+    whole[tuple(slice(o.start - a, o.stop - a) for o, a in zip(own, low))] = thing
+    coarse = pooled(whole, step) > 0
     distance = ndimage.distance_transform_edt(~coarse, [d * s for d, s in zip(grid.spacing_mm, step)])
     for axis, (b, first, s) in enumerate(zip(box, low, step)):
         distance = np.take(distance, (np.arange(b.start, b.stop) - first) // s, axis)
@@ -187,6 +203,17 @@ def pooled(values: np.ndarray, step: Sequence[int]) -> np.ndarray:
         total = total.reshape(split).sum(axis=axis + 1, dtype=np.uint16 if whole and axis else total.dtype)
     every = sum(total[..., i :: step[2]].astype(np.float32) for i in range(step[2]))
     return np.asarray(every / np.float32(np.prod(step)), np.float32)
+
+
+def within(box: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
+    """A box of another one's voxels, in the grid of which that is a box."""
+    return tuple(slice(o.start + b.start, o.start + b.stop) for b, o in zip(box, other))
+
+
+def cut_out(region: np.ndarray, box: tuple[slice, ...]) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """A region of a box in the smallest box."""
+    own = bounds(region)
+    return region[own], within(own, box)
 
 
 def _widened(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[slice, ...]:

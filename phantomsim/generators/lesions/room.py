@@ -145,16 +145,15 @@ class Room:
             return np.maximum(regions.depth_mm(self.host[self.box], grid), 0.0)
         if name == "ventricles":
             found, box = self.space.ventricles()
-            whole = np.zeros(grid.shape, bool)
-            whole[box] = found
-            return regions.far_mm(whole, grid, self.box)
+            return regions.far_mm(found, box, grid, self.box)
         if name == "vertex":
             return self._below_vertex()
         if name == "inner-table":
             return self._below_skull()
         if not regions.known(self.phantom, (name,)):
             raise TissueError(f"{self.phantom.facts.subject}: near.of names {name}, which the phantom does not have")
-        return regions.far_mm(self._thing(name), grid, self.box)
+        thing = self._thing(name)
+        return regions.far_mm(thing, tuple(slice(0, n) for n in thing.shape), grid, self.box)
 
     def _below_vertex(self) -> np.ndarray:
         grid, (depth, box) = self.phantom.grid, self.space.depth()
@@ -172,7 +171,9 @@ class Room:
         out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)
         both = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.box, box)]
         mine = tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, self.box))
-        out[mine] = np.maximum(depth[tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, box))], 0)
+        out[mine] = np.maximum(
+            depth[tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, box))], 0
+        )
         return out
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import jax
 import numpy as np
@@ -50,10 +51,10 @@ class Spiculated:
 
     def size(self, offset_mm: np.ndarray, radius_mm: float = 0.0) -> np.ndarray:
         """See `Star.size`."""
-        least = self.core.size(offset_mm)
+        least, square = self.core.size(offset_mm), np.einsum("...i,...i->...", offset_mm, offset_mm)
         for u, length, width in zip(self.axis, self.length, self.width):
             along = offset_mm @ u
-            beside = np.sqrt(np.maximum(np.einsum("...i,...i->...", offset_mm, offset_mm) - along**2, 0.0))
+            beside = np.sqrt(np.maximum(square - along**2, 0.0))
             cone = beside / width + along / length
             np.minimum(least, np.where(along > 0, cone, np.inf), out=least)
         return least / self.scale
@@ -84,9 +85,14 @@ def _axes(key: jax.Array, count: int) -> np.ndarray:
     return np.array(kept).reshape(-1, 3)
 
 
+@cache
+def _gauss() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(_NODES)
+
+
 def _beyond(core: Star, u: np.ndarray, length: float, width: float) -> float:
     """Volume of a cone outside the core: integral of (r_cone^3 - r_core^3)+ / 3 over directions."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    nodes, weights = _gauss()
     # Angles from the axis go as the cube of the node: most lie where the cone is long.
     t = (nodes + 1) / 2
     angle = (math.pi / 2) * t**3
