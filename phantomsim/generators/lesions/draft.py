@@ -19,7 +19,7 @@ from phantomsim.generators.lesions.forms import CONFORMING, field, form
 from phantomsim.generators.lesions.kind_spec import LesionKind
 from phantomsim.generators.lesions.mass import midline_shift_mm, pushed
 from phantomsim.generators.lesions.room import Room, overlay_of, taken_by
-from phantomsim.generators.lesions.voxels import Form, box_shape, core, draw
+from phantomsim.generators.lesions.voxels import Form, ball_radius_mm, box_shape, core, draw, sizes
 from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Phantom, boxed
 
@@ -108,17 +108,23 @@ class Draft:
         centre = np.asarray(box) // 2 + within - 0.5
         if isinstance(made, Cluster):
             return Surfaces(made.scaled(volume_mL).fraction(centre, grid.spacing_mm, box), start)
-        inwards = 1.0 if self.kind.layers else 0.1
+        inwards = self._inwards(volume_mL)
         drawing = draw(made, volume_mL, centre, grid.spacing_mm, box, inwards, self.kind.edge_mm)
 
         def around(by_mm: float) -> tuple[np.ndarray, np.ndarray]:
             pad = np.ceil(by_mm * 1.5 / np.asarray(grid.spacing_mm)).astype(int)
             low, high = np.maximum(start - pad, 0), np.minimum(start + box + pad, grid.shape)
             axes = [(np.arange(a, b) - s - c) * d for a, b, s, c, d in zip(low, high, start, centre, grid.spacing_mm)]
-            z, y, x = np.meshgrid(*axes, indexing="ij")
-            return made.size(np.stack([x, y, z], -1), drawing.radius), low
+            return sizes(made, axes, drawing.radius, 0.5 * drawing.radius, drawing.radius + by_mm), low
 
         return Surfaces(drawing.fraction(), start, drawing.fraction, drawing.radius, drawing.holding, around)
+
+    def _inwards(self, volume_mL: float) -> float:
+        """How deep below its surface the lesion has surfaces of layers, in radii."""
+        if any(layer.share is not None for layer in self.kind.layers):
+            return 1.0
+        thick = [layer.thickness_mm.quantile(1.0) for layer in self.kind.layers if layer.thickness_mm]
+        return min(1.0, 0.1 + max(thick, default=0.0) / ball_radius_mm(volume_mL))
 
     def _field(self, space: Space, middle: np.ndarray) -> Field:
         return field(self.kind.shape, self.shape, self.numbers[FORM], space, middle, self.largest_mL)

@@ -43,6 +43,11 @@ class Given:
     reach: float
     slope: float = 1.2  # a distance's is 1; linear interpolation between voxels adds a little
 
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Bounds on its radii [1]; its middle may lie outside."""
+        return 0.0, self.slope * self.reach
+
     def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray:
         """See `Star.size`; the form is scaled to `radius_mm` and grows evenly along its normals from there."""
         at = (offset_mm @ self.turn.T)[..., ::-1] / (radius_mm * self.spacing) + self.centre

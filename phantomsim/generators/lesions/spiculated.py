@@ -45,6 +45,11 @@ class Spiculated:
         return self.scale * max(self.core.reach, float(self.length.max(initial=0.0)))
 
     @property
+    def extent(self) -> tuple[float, float]:
+        short, long = self.core.extent
+        return self.scale * short, self.scale * max(long, float(self.length.max(initial=0.0)))
+
+    @property
     def slope(self) -> float:
         cones = np.hypot(1 / self.width, 1 / self.length).max(initial=0.0)
         return max(self.core.slope, float(cones)) / self.scale

@@ -48,6 +48,11 @@ class Star:
         return distance / ndimage.map_coordinates(self.radius, [theta, phi], order=1, mode="nearest")
 
     @property
+    def extent(self) -> tuple[float, float]:
+        """Smallest and largest radius [1]."""
+        return float(self.radius.min()), float(self.radius.max())
+
+    @property
     def slope(self) -> float:
         """Bound on how fast `size` changes per millimetre: 1 / smallest radius, and its tilt."""
         log = np.log(self.radius)

@@ -26,6 +26,11 @@ class Stretched:
         return self.form.reach * max(self.aspect ** (2 / 3), self.aspect ** (-1 / 3))
 
     @property
+    def extent(self) -> tuple[float, float]:
+        (short, long), along, across = self.form.extent, self.aspect ** (2 / 3), self.aspect ** (-1 / 3)
+        return short * min(along, across), long * max(along, across)
+
+    @property
     def slope(self) -> float:
         return self.form.slope * max(self.aspect ** (1 / 3), self.aspect ** (-2 / 3))
 

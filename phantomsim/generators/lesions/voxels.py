@@ -1,8 +1,8 @@
 """From a form to fractions of voxels, with the requested volume.
 
 A form has `size(offset_mm, radius_mm)`: a number for every point such that the lesion of a radius is where it is below
-that radius; and `slope`, a bound on how fast it changes per millimetre, and `reach`, the largest distance from the
-centre in units of the radius.
+that radius; and `slope`, a bound on how fast it changes per millimetre, `reach`, the largest distance from the centre
+that any such form has in units of the radius, and `extent`, bounds on this one's radii in the same unit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from phantomsim.errors import PlacementError
 
 SAMPLES_PER_RADIUS = 12  # of the sub-grid; per voxel edge at least LEAST and at most MOST
 LEAST, MOST = 2, 12
+LOOKS = 8  # voxels per radius that a fast look takes
 MAX_SAMPLES = 2**23  # of all voxels at the edge together; beyond, each gets fewer
 
 
@@ -28,6 +29,9 @@ class Form(Protocol):
 
     @property
     def slope(self) -> float: ...
+
+    @property
+    def extent(self) -> tuple[float, float]: ...
 
     def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
 
@@ -105,16 +109,17 @@ def draw(
     """
     radius = ball_radius_mm(volume_mL)
     offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing_mm)]
-    points = _points(*offsets)
-    coarse = shape.size(points, radius)
     reach = 1.2 * math.hypot(*spacing_mm) * 0.5 * shape.slope + 0.1 * radius + edge_mm
-    edge = (coarse >= radius - max(reach, inwards * radius)) & (coarse <= radius + reach)
+    least = radius - max(reach, inwards * radius)
+    coarse = sizes(shape, offsets, radius, least, radius + reach)
+    edge = (coarse >= least) & (coarse <= radius + reach)
     fine = [int(np.clip(math.ceil(SAMPLES_PER_RADIUS * d / radius), LEAST, MOST)) for d in spacing_mm]
     while math.prod(fine) * edge.sum() > MAX_SAMPLES and max(fine) > LEAST:
         fine = [max(LEAST, n - 1) for n in fine]
     step = [((np.arange(n) + 0.5) / n - 0.5) * d for n, d in zip(fine, spacing_mm)]
     sub = _points(*step).reshape(-1, 3)
-    fuzzy = shape.size(points[edge][:, None, :] + sub, radius)
+    points = np.stack([line[i] for line, i in zip(offsets, np.nonzero(edge))][::-1], axis=-1)
+    fuzzy = shape.size(points[:, None, :] + sub, radius)
     width = max(max(d / n for n, d in zip(fine, spacing_mm)), edge_mm)
     inner = float(((coarse < radius) & ~edge).sum())
     wanted = volume_mL * 1000.0 / math.prod(spacing_mm) - inner
@@ -135,10 +140,28 @@ def fractions(
 def core(
     shape: Form, volume_mL: float, centre: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]
 ) -> np.ndarray:
-    """Voxels that the lesion surely touches, 1 or 0, float32 [z, y, x]: a fast look before `fractions`."""
-    offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing_mm)]
+    """Some of the voxels that the lesion surely touches, 1 or 0, float32 [z, y, x]: a fast look before `fractions`."""
     radius = ball_radius_mm(volume_mL)
-    return (shape.size(_points(*offsets), radius) < 0.95 * radius).astype(np.float32)
+    some = tuple(slice(None, None, max(1, int(radius / d / LOOKS))) for d in spacing_mm)
+    offsets = [((np.arange(n) - c) * d)[s] for n, c, d, s in zip(box, centre, spacing_mm, some)]
+    out = np.zeros(box, np.float32)
+    out[some] = sizes(shape, offsets, radius, 0.0, radius) < 0.95 * radius
+    return out
+
+
+def sizes(shape: Form, offsets: list[np.ndarray], radius_mm: float, least_mm: float, most_mm: float) -> np.ndarray:
+    """Size at the points of a product grid [mm], float [z, y, x]: 0 where surely below `least`, else inf above `most`.
+
+    Args:
+        offsets: from the lesion's centre along z, y, x [mm].
+    """
+    z, y, x = np.ix_(*offsets)
+    square, (short, long) = z * z + y * y + x * x, shape.extent
+    out = np.where(square < (short * max(least_mm, 0.0)) ** 2, 0.0, np.inf)
+    near = (out > 0) & (square <= (long * most_mm) ** 2)
+    points = np.stack([line[i] for line, i in zip(offsets, np.nonzero(near))][::-1], axis=-1)
+    out[near] = shape.size(points, radius_mm)
+    return out
 
 
 def _points(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -156,7 +179,12 @@ def _solve(distance: np.ndarray, wanted: float, width: float, radius: float, rea
     samples = distance.shape[1]
     if not _cover(distance, low, width).sum() / samples <= wanted <= _cover(distance, high, width).sum() / samples:
         raise PlacementError(f"a lesion of radius {radius:.3g} mm cannot be drawn on this grid; use finer voxels")
+    missing, open_ = wanted * samples, distance.ravel()
     for _ in range(40):
+        # Samples that are inside, or outside, for every size that is left are counted once.
+        sure = open_ <= low - width / 2
+        missing -= float(sure.sum())
+        open_ = open_[~sure & (open_ < high + width / 2)]
         middle = (low + high) / 2
-        low, high = (middle, high) if _cover(distance, middle, width).sum() / samples < wanted else (low, middle)
+        low, high = (middle, high) if _cover(open_, middle, width).sum() < missing else (low, middle)
     return (low + high) / 2
