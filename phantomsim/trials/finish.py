@@ -14,6 +14,7 @@ from phantomsim.spec import digest
 from phantomsim.store import atomic_write_text
 from phantomsim.trials.folder import RESULT_COLUMNS, RunFolder
 from phantomsim.trials.freeze import departures
+from phantomsim.trials.groups import by_kind
 from phantomsim.trials.plan import Plan
 from phantomsim.trials.provenance import provenance
 from phantomsim.trials.readers import read as reading
@@ -24,7 +25,8 @@ from phantomsim.trials.spec import Trial
 from phantomsim.trials.statistics.analyse import Analysis, analyse
 
 PATIENT_COLUMNS = (
-    *("patient", "subject", "kind", "tissue", "host", "volume_mL", "x_mm", "y_mm", "z_mm", "refused", "covariates"),
+    *("patient", "subject", "kind", "tissue", "host", "volume_mL", "x_mm", "y_mm", "z_mm", "midline_shift_mm"),
+    *("refused", "covariates"),
 )
 
 
@@ -49,6 +51,7 @@ def finish(
     ordered = [parts[p] for p in range(len(plan.subjects))]
     rows = score_rows(trial, ordered)
     analysis = analyse(rows, trial.endpoints, trial.hypotheses, [a.name for a in trial.arms])
+    groups = by_kind(trial, rows)
     facts = provenance(trial, command)
     left = departures(trial, frozen) if frozen else []
     was = str(json.loads(frozen.read_text())["digest"]) if frozen else ""
@@ -59,11 +62,12 @@ def finish(
         "digest": digest(trial),
         "verdicts": [v.row() for v in analysis.verdicts],
         "estimates": [e.row() for e in analysis.estimates],
+        "by_kind": {kind: [e.row() for e in estimates] for kind, estimates in groups.items()},
         "departures": left,
     }
     _write_json(folder.path / "verdicts.json", verdicts)
     _write_json(folder.path / "provenance.json", facts)
-    data = assemble(trial, plan, ordered, rows, analysis, folder.pictures(), facts, left, was)
+    data = assemble(trial, plan, ordered, rows, analysis, folder.pictures(), facts, left, was, groups)
     atomic_write_text(folder.path / "report.html", render(data))
     return analysis
 

@@ -66,22 +66,24 @@ def _row(reader: Reader, case: Case) -> dict[str, Any]:
 
 
 def _facts(phantom: Phantom, patient: int) -> dict[str, Any]:
+    told: Any = phantom.facts.provenance.get("lesions") or [{}] * len(phantom.lesions)
     lesions = [
-        {
+        dict(more)
+        | {
             "kind": s.kind,
             "host": s.host,
             "tissue": s.tissue,
             "volume_mL": float(s.volume_mL),
             **{f"{axis}_mm": float(c) for axis, c in zip("xyz", s.centre_mm)},
         }
-        for s in phantom.lesions
+        for s, more in zip(phantom.lesions, told, strict=True)
     ]
     facts = phantom.facts
     return {
         "patient": patient,
         "subject": facts.subject,
         "covariates": dict(facts.covariates),
-        "refused": facts.provenance.get("refused_placements", 0),
+        "refused": facts.provenance.get("refused_by_rule", {}),
         "lesions": lesions,
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import tomli_w
+from scipy import ndimage
 
 from phantomsim.algorithms.run import title
 from phantomsim.spec import Spec
@@ -24,7 +25,10 @@ from phantomsim.trials.report.data import (
     ScoreSet,
 )
 from phantomsim.trials.spec import Arm, Trial
-from phantomsim.trials.statistics.analyse import Analysis
+from phantomsim.trials.statistics.analyse import Analysis, ArmEstimate
+
+#: Level -600, width 1500 HU, as lungs are read (unverified); used where a lesion is surrounded by less than this.
+LUNG_WINDOW_HU, LUNG_BELOW_HU = (-1350.0, 150.0), -400.0
 
 Parts = Sequence[Mapping[str, Any]]
 
@@ -39,6 +43,7 @@ def assemble(
     provenance: Mapping[str, Any],
     departures: Sequence[str] = (),
     frozen: str = "",
+    by_kind: Mapping[str, Sequence[ArmEstimate]] | None = None,
 ) -> ReportData:
     """Gather what `render` needs; see `ReportData`. `frozen` is the digest of the frozen plan, "" without one."""
     return ReportData(
@@ -47,6 +52,7 @@ def assemble(
         description=trial.description,
         verdicts=analysis.verdicts,
         estimates=analysis.estimates,
+        by_kind=by_kind or {},
         endpoints=trial.endpoints,
         arms=[_arm(arm, parts, trial) for arm in trial.arms],
         readers=[ReaderFacts(r.name, r.kind, r.model_dump(exclude={"name", "kind"})) for r in trial.readers],
@@ -125,7 +131,7 @@ def _examples(trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np
     for patient, arrays in sorted(pictures.items()):
         first = [arrays[f"image-{n}-{present}"] for n, arm in enumerate(trial.arms) if f"image-{n}-{present}" in arrays]
         lesion = next(iter(parts[patient]["lesions"]), None)
-        note = f"{lesion['volume_mL']:.2g} mL in {lesion['host']}" if lesion else ""
+        note = _note(lesion) if lesion else ""
         for n, arm in enumerate(trial.arms):
             name = f"{n}-{present}"
             if f"image-{name}" not in arrays:
@@ -138,7 +144,7 @@ def _examples(trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np
                     image=arrays[f"image-{name}"],
                     lesion=fraction if fraction.max() > 0 else None,
                     spacing_mm=tuple(arrays[f"spacing-{name}"].tolist()),
-                    window=_window(first, arm),
+                    window=_window(first, fraction, arm),
                     unit="HU" if arm.scanner.kind == "ct" else "",
                     present=bool(present),
                     note=note,
@@ -147,11 +153,20 @@ def _examples(trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np
     return slices
 
 
-def _window(images: Sequence[np.ndarray], arm: Arm) -> tuple[float, float]:
-    """Black and white: 160 HU about the soft tissue's median for CT, up to the 99.5th percentile for MR."""
+def _note(lesion: Mapping[str, Any]) -> str:
+    where = f"{lesion['volume_mL']:.2g} mL in {lesion['host']}"
+    return where if lesion["kind"] == "star" else f"{lesion['kind']}, {where}"
+
+
+def _window(images: Sequence[np.ndarray], lesion: np.ndarray, arm: Arm) -> tuple[float, float]:
+    """Black and white: for CT 160 HU about the soft tissue's median, or the lung's window; for MR up to the 99.5th
+    percentile."""
     values = images[0]
     if arm.scanner.kind != "ct":
         return 0.0, float(np.percentile(values, 99.5))
+    around = ndimage.binary_dilation(lesion > 0, iterations=3) & (lesion == 0)
+    if around.any() and np.median(values[around]) < LUNG_BELOW_HU:
+        return LUNG_WINDOW_HU
     soft = values[(values > -30) & (values < 120)]
     middle = round(float(np.median(soft)), -1) if soft.size else 40.0
     return middle - 80.0, middle + 80.0
@@ -184,6 +199,7 @@ def _population(trial: Trial, parts: Parts) -> dict[str, Any]:
     facts: dict[str, Any] = {"generator": trial.population.generator.name or trial.population.generator.kind}
     if lesions:
         volumes = np.array([lesion["volume_mL"] for lesion in lesions])
-        facts["lesions"] = f"{lesions[0]['tissue']} in {lesions[0]['host']}"
+        count = Counter(f"{lesion['kind']} of {lesion['tissue']}" for lesion in lesions)
+        facts["lesions"] = ", ".join(f"{n} {what}" for what, n in count.items())
         facts["lesion volume"] = f"{volumes.min():.3g} to {volumes.max():.3g} mL, median {np.median(volumes):.3g} mL"
     return facts

@@ -106,6 +106,7 @@ class ReportData:
         name, title, description: of the trial, as written.
         verdicts: in the order of the hypotheses.
         estimates: per endpoint and arm, with ROC curves.
+        by_kind: the same for patients of each kind of lesion alone; empty where there is one kind.
         endpoints, arms, readers: as the trial states them.
         scores: for the distributions; may be empty.
         examples: slices; may be empty.
@@ -127,6 +128,7 @@ class ReportData:
     estimates: Sequence[ArmEstimate]
     endpoints: Sequence[Endpoint]
     arms: Sequence[ArmFacts]
+    by_kind: Mapping[str, Sequence[ArmEstimate]] = field(default_factory=dict)
     readers: Sequence[ReaderFacts] = ()
     scores: Sequence[ScoreSet] = ()
     examples: Sequence[ExampleSlice] = ()
