@@ -124,7 +124,7 @@ class Draft:
         if any(layer.share is not None for layer in self.kind.layers):
             return 1.0
         thick = [layer.thickness_mm.quantile(1.0) for layer in self.kind.layers if layer.thickness_mm]
-        return min(1.0, 0.1 + max(thick, default=0.0) / ball_radius_mm(volume_mL))
+        return min(1.0, 0.1 + max(thick) / ball_radius_mm(volume_mL)) if thick else 0.0
 
     def _field(self, space: Space, middle: np.ndarray) -> Field:
         return field(self.kind.shape, self.shape, self.numbers[FORM], space, middle, self.largest_mL)

@@ -59,9 +59,10 @@ class Spiculated:
         least, square = self.core.size(offset_mm), np.einsum("...i,...i->...", offset_mm, offset_mm)
         for u, length, width in zip(self.axis, self.length, self.width):
             along = offset_mm @ u
-            beside = np.sqrt(np.maximum(square - along**2, 0.0))
-            cone = beside / width + along / length
-            np.minimum(least, np.where(along > 0, cone, np.inf), out=least)
+            near = (along > 0) & (along < least * length)  # elsewhere the cone is no nearer than what was found
+            along = along[near]
+            beside = np.sqrt(np.maximum(square[near] - along**2, 0.0))
+            least[near] = np.minimum(least[near], beside / width + along / length)
         return least / self.scale
 
 

@@ -36,6 +36,6 @@ class Stretched:
 
     def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray:
         """See `Star.size`."""
-        along = (offset_mm @ self.axis)[..., None] * self.axis
-        across = offset_mm - along
-        return self.form.size(along * self.aspect ** (-2 / 3) + across * self.aspect ** (1 / 3), radius_mm)
+        across = self.aspect ** (1 / 3)
+        more = (self.aspect ** (-2 / 3) - across) * self.axis  # along the axis
+        return self.form.size(offset_mm @ (across * np.eye(3) + np.outer(self.axis, more)), radius_mm)

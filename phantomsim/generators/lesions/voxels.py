@@ -89,7 +89,7 @@ def draw(
     centre: np.ndarray,
     spacing_mm: tuple[float, ...],
     box: tuple[int, int, int],
-    inwards: float = 0.1,
+    inwards: float = 0.0,
     edge_mm: float = 0.0,
 ) -> Drawing:
     """Sample a form in a box and find the surface that holds a volume.
@@ -108,8 +108,27 @@ def draw(
         PlacementError: the lesion does not fit the box, or is too small for the voxels.
     """
     radius = ball_radius_mm(volume_mL)
+    try:  # half a voxel is enough as a rule, and quick; a mesh or mask whose volume is not quite known needs more
+        return _drawn(
+            shape, radius, min(0.1 * radius, 0.5 * min(spacing_mm)), centre, spacing_mm, box, inwards, edge_mm
+        )
+    except PlacementError:
+        return _drawn(shape, radius, 0.1 * radius, centre, spacing_mm, box, inwards, edge_mm)
+
+
+def _drawn(
+    shape: Form,
+    radius: float,
+    margin: float,
+    centre: np.ndarray,
+    spacing_mm: tuple[float, ...],
+    box: tuple[int, int, int],
+    inwards: float,
+    edge_mm: float,
+) -> Drawing:
+    """See `draw`; the surface that holds the volume is looked for within a margin of the radius [mm]."""
     offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing_mm)]
-    reach = 1.2 * math.hypot(*spacing_mm) * 0.5 * shape.slope + 0.1 * radius + edge_mm
+    reach = 1.2 * math.hypot(*spacing_mm) * 0.5 * shape.slope + margin + edge_mm
     least = radius - max(reach, inwards * radius)
     coarse = sizes(shape, offsets, radius, least, radius + reach)
     edge = (coarse >= least) & (coarse <= radius + reach)
@@ -122,7 +141,7 @@ def draw(
     fuzzy = shape.size(points[:, None, :] + sub, radius)
     width = max(max(d / n for n, d in zip(fine, spacing_mm)), edge_mm)
     inner = float(((coarse < radius) & ~edge).sum())
-    wanted = volume_mL * 1000.0 / math.prod(spacing_mm) - inner
+    wanted = 4 / 3 * math.pi * radius**3 / math.prod(spacing_mm) - inner
     size = _solve(fuzzy, wanted, width, radius, reach)
     return Drawing(coarse, edge, fuzzy, width, size)
 
