@@ -92,7 +92,12 @@ def finish(
 def _cho(reader: CHO, case: Reading) -> Floats:
     """Channel outputs of the image and of the noise-free lesion, one after the other [2 C]."""
     centre = lesion_centre(case.lesion_fraction)
-    seen, signal = (cho.features(v, centre, case.spacing_mm, reader) for v in (case.pixels, case.template))
+    pixels, template = case.pixels, case.template
+    if reader.window is not None:
+        without = _without(case)
+        template = np.clip(without + template, *reader.window) - np.clip(without, *reader.window)
+        pixels = np.clip(pixels, *reader.window)
+    seen, signal = (cho.features(v, centre, case.spacing_mm, reader) for v in (pixels, template))
     if not signal.any():
         raise TrialError("the lesion leaves no trace in the noise-free image; a CHO has nothing to look for")
     return np.concatenate([seen, signal])
@@ -101,8 +106,13 @@ def _cho(reader: CHO, case: Reading) -> Floats:
 def _npw(reader: NPW, case: Reading) -> float:
     near = box(lesion_centre(case.lesion_fraction), reader.reach_mm, case.spacing_mm, np.shape(case.noise_free))
     template = np.asarray(case.template, float)
-    without = np.asarray(case.noise_free, float) - (template if case.present else 0.0)
-    return npw.score(case.pixels[near], template[near], without[near], reader.background)
+    return npw.score(case.pixels[near], template[near], _without(case)[near], reader.background)
+
+
+def _without(case: Reading) -> Floats:
+    """The noise-free image of the twin without the lesion."""
+    noise_free = np.asarray(case.noise_free, float)
+    return noise_free - np.asarray(case.template, float) if case.present else noise_free
 
 
 def _half(case: Reading) -> float:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from phantomsim.spec import Spec
+
+
+def _tuple(value: object) -> object:
+    """A list as a tuple: after `_named_by_kind`, pydantic's strict mode no longer sees JSON, which knows lists only."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 class _Reader(Spec):
@@ -108,6 +113,8 @@ class CHO(_Reader):
             is the mean difference of other subjects' images too, which needs many of them.
         reach_mm: half-width of the square around the lesion's centre that is read [mm].
         slices: slices read around the lesion's centre; their channel outputs are averaged.
+        window: values shown as black and white, in the unit of the image; what lies beyond is seen as these, as on
+            a screen. Absent: all values are seen as they are, and bone beside a lesion outshines it.
         folds: source subjects are divided in so many parts; each is read by an observer trained on the others.
             Never more than there are subjects.
         internal_noise: standard deviation of the observer's own noise as a multiple of that of its response to
@@ -121,9 +128,16 @@ class CHO(_Reader):
     signal: Literal["known", "learned"] = "known"
     reach_mm: float = Field(default=40.0, gt=0.0)
     slices: int = Field(default=1, ge=1, le=99)
+    window: Annotated[tuple[float, float] | None, BeforeValidator(_tuple)] = None
     folds: int = Field(default=10, ge=2)
     internal_noise: float = Field(default=0.0, ge=0.0)
     shrinkage: Annotated[float, Field(ge=0.0, le=1.0)] | Literal["auto"] = "auto"
+
+    @model_validator(mode="after")
+    def _window_is_open(self) -> CHO:
+        if self.window is not None and self.window[0] >= self.window[1]:
+            raise ValueError(f"window is {list(self.window)}; give [black, white], the first below the second")
+        return self
 
 
 class RMSE(_Reader):

@@ -7,6 +7,7 @@ from scipy.special import ndtr
 from phantomsim.errors import TrialError
 from phantomsim.trials.readers import cho
 from phantomsim.trials.readers.channels import profiles
+from phantomsim.trials.readers.read import Reading, read
 from phantomsim.trials.readers.spec import CHO, DenseDoG, Gabor, LaguerreGauss
 from phantomsim.trials.statistics.auc import auc
 from phantomsim.trials.statistics.delong import aucs
@@ -185,3 +186,34 @@ def test_too_few_to_train_on_is_refused():
     values, present, subjects, _ = case(subjects=2, per=2)
     with pytest.raises(TrialError, match="two present"):
         cho.cross_fit(values, present, subjects, CHO())
+
+
+def test_window_hides_what_lies_beyond_black_and_white():
+    """Bone beside a lesion is white whatever it is, and of the lesion what a screen shows is left."""
+    shape, spacing = (1, 41, 41), (5.0, 1.0, 1.0)
+    fraction = np.zeros(shape)
+    fraction[0, 18:23, 18:23] = 1.0
+    reader, plain = (CHO(channels=LaguerreGauss(count=3, width_mm=10.0), window=w) for w in ((0.0, 80.0), None))
+    seen = {}
+    for bone in (400.0, 900.0):
+        without = np.full(shape, 30.0)
+        without[..., 25:] = bone
+        for present in (True, False):
+            template = 70.0 * fraction  # up to 100 HU: white at 80
+            image = without + present * template
+            case = Reading(image, spacing, image, template, fraction, present)
+            seen[bone, present] = [read(r, case) for r in (reader, plain)]
+    for present in (True, False):
+        windowed, plain_ = ([seen[bone, present][n] for bone in (400.0, 900.0)] for n in (0, 1))
+        np.testing.assert_allclose(windowed[0], windowed[1], atol=1e-9)
+        assert np.abs(plain_[0] - plain_[1]).max() > 100
+    (with_, signal), (without_, same) = (np.split(seen[400.0, p][0], 2) for p in (True, False))
+    np.testing.assert_allclose(with_ - without_, signal, atol=1e-9)
+    np.testing.assert_allclose(signal, same, atol=1e-9)
+    ratio = signal / np.split(seen[400.0, True][1], 2)[1]
+    np.testing.assert_allclose(ratio, 50 / 70)
+
+
+def test_window_must_be_open():
+    with pytest.raises(ValueError, match="the first below the second"):
+        CHO(window=(80.0, 0.0))
