@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from phantomsim import __version__
+from phantomsim import __version__, compiled
 from phantomsim.errors import CatalogueError, FormatError, PhantomsimError, SpecError, TissueError
 
 #: Command -> (module with a `command`, one line of help), in the order of `phantomsim --help`.
@@ -87,3 +87,4 @@ def main(debug: bool) -> None:
     phantomsim run trials/quickstart.toml     a first trial, in two minutes
     phantomsim catalogue                      what there is to build on
     """
+    compiled.keep()

@@ -59,8 +59,12 @@ def person(spec: Procedural, seed: int, patient: int) -> tuple[dict[str, float |
     return facts, numbers
 
 
-# As of `painting.plan`: time to compile counts here, not time to run.
-_grow = partial(jax.jit, static_argnums=0, compiler_options={"xla_cpu_use_fusion_emitters": False})(
+# As of `painting.plan`: time to compile counts here, not time to run; plain code takes a third of it.
+_grow = partial(
+    jax.jit,
+    static_argnums=0,
+    compiler_options={"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0},
+)(
     lambda grow, numbers, key: grow(numbers, key)
 )
 

@@ -31,7 +31,7 @@ def first_mm(shape: tuple[int, int, int], spacing_mm: float, centre_mm: tuple[fl
 # The grid is coarse: time to compile counts here, not time to run.
 @partial(
     jax.jit,
-    compiler_options={"xla_cpu_use_fusion_emitters": False},
+    compiler_options={"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1},
     static_argnames=("draw", "organs", "shape", "per_cm"),
 )
 def plan(
