@@ -17,8 +17,8 @@ LEAST_s = 0.5  # to compile, below which code is not worth its place
 def keep(environment: MutableMapping[str, str] = os.environ) -> None:
     """Have JAX keep what it compiles in the user's cache folder; must be called before JAX is imported.
 
-    Whoever has set `JAX_COMPILATION_CACHE_DIR` or `JAX_ENABLE_COMPILATION_CACHE` keeps their own choice. Where the folder
-    cannot be written, nothing is kept.
+    Whoever has set `JAX_COMPILATION_CACHE_DIR` or `JAX_ENABLE_COMPILATION_CACHE` has chosen. Where the folder cannot be
+    written, nothing is kept.
     """
     if {"JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"} & set(environment):
         return

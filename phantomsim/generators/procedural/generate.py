@@ -64,9 +64,7 @@ _grow = partial(
     jax.jit,
     static_argnums=0,
     compiler_options={"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0},
-)(
-    lambda grow, numbers, key: grow(numbers, key)
-)
+)(lambda grow, numbers, key: grow(numbers, key))
 
 
 def planned(region: Region, numbers: Numbers) -> tuple[Numbers, Numbers]:
