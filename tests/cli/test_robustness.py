@@ -198,6 +198,7 @@ def test_full_disk_is_told_and_resume_completes_when_there_is_room(
     assert (out / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_file_over_a_limit_of_size_is_not_left_in_part(trial: Path, tmp_path: Path, undisturbed: Path) -> None:
     """A limit that the report alone breaks: tables and patients are whole, and resume writes the report."""
     limit = (undisturbed / "report.html").stat().st_size - 1000

@@ -55,6 +55,7 @@ def test_a_missing_or_late_covariate_is_named():
         Procedural.model_validate(what | {"covariates": late})
 
 
+@pytest.mark.slow
 def test_head_is_the_same_patient_at_any_voxel_and_alone():
     what = spec.read("head-procedural", Procedural).model_copy(update={"shape": (48, 56, 44), "voxel_mm": 4.0})
     coarse = generate(what, 3, 5)

@@ -76,7 +76,7 @@ def test_moments_pairs_and_shares_fit_together(table):
     np.testing.assert_allclose(whole, 1, rtol=1e-9)
 
 
-@pytest.mark.parametrize("level", [12.0, 300.0])
+@pytest.mark.parametrize("level", [12.0, pytest.param(300.0, marks=pytest.mark.slow)])
 def test_noise_has_the_covariances_of_the_pairs(table, level):
     moments = level * (table.moments @ PHOTONS)
     shape = (40, 30, 30)

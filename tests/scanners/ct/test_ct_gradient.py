@@ -58,6 +58,7 @@ def agrees(loss: Callable[..., jax.Array], start: tuple[jax.Array, ...], step: f
             assert np.vdot(slope, way) == pytest.approx(float(high - low) / (2 * step), rel=3e-3, abs=allowed)
 
 
+@pytest.mark.slow
 def test_HU_follow_density_and_volume_fractions_of_the_phantom(scan: Scan) -> None:
     def loss(density: jax.Array, fraction: jax.Array) -> jax.Array:
         return jnp.vdot(PIXELS, scan.reconstruct(readings(scan, density, fraction), IMAGE).values)

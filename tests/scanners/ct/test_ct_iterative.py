@@ -201,7 +201,9 @@ def test_slope_of_a_potential_is_its_derivative_and_curvature_bounds_it(name):
         assert bend.max() <= 1 + 1e-3
 
 
-@pytest.mark.parametrize("name", ["quadratic", "huber", "fair", "qggmrf"])
+@pytest.mark.parametrize(
+    "name", ["quadratic", *(pytest.param(n, marks=pytest.mark.slow) for n in ("huber", "fair", "qggmrf"))]
+)
 def test_gradient_of_the_penalty_is_its_derivative(name):
     image = jax.random.normal(jax.random.key(0), (2, 3, 5, 4))
     local = jax.random.uniform(jax.random.key(1), image.shape, minval=0.5)

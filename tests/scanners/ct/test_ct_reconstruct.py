@@ -128,7 +128,7 @@ def test_slice_of_a_helix_is_as_thick_as_asked():
     assert share[2] / share.sum() == pytest.approx(1, abs=0.03)
 
 
-@pytest.mark.parametrize("kind", ["curved", "helix"])
+@pytest.mark.parametrize("kind", [pytest.param("curved", marks=pytest.mark.slow), "helix"])
 def test_gradient_is_the_slope(kind):
     helix = orbits.helical(541.0, 949.0, 16, 2, 16.0, 20, 4, 20.0, 10.0)
     geometry = helix if kind == "helix" else orbits.third_generation(541.0, 949.0, 16, 20, 4, 20.0, 10.0)

@@ -136,7 +136,7 @@ def test_same_key_same_result_and_another_key_another() -> None:
     assert not np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("process", ["coherent", "incoherent"])
+@pytest.mark.parametrize("process", ["coherent", pytest.param("incoherent", marks=pytest.mark.slow)])
 def test_single_scatter_of_a_small_cube_is_that_of_a_quadrature(process: cross_sections.Process) -> None:
     cube, panel = laws_scatter.small_setup()
     found = scatter(jax.random.key(2), cube, panel, *laws_scatter.counted(WATER_KEV), 100_000)

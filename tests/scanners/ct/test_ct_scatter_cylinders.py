@@ -5,7 +5,7 @@ import pytest
 from phantomsim.scanners.ct.laws import cylinders
 
 
-@pytest.mark.parametrize("diameter_mm", [200.0, 320.0])
+@pytest.mark.parametrize("diameter_mm", [200.0, pytest.param(320.0, marks=pytest.mark.slow)])
 def test_scatter_over_primary_is_that_of_penelope(diameter_mm: float) -> None:
     law = cylinders.over_primary(diameter_mm, 40.0, 200_000)
     assert law.measured == pytest.approx(law.expected, rel=0.05 if diameter_mm == 200.0 else 0.07)

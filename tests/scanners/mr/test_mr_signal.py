@@ -79,7 +79,7 @@ def test_a_turbo_spin_echo_by_its_trains_is_that_of_flat_modes():
     assert apart(one.slices(), whole) < 5e-3
 
 
-@pytest.mark.parametrize("phase_axis", ["x", "y"])
+@pytest.mark.parametrize("phase_axis", ["x", pytest.param("y", marks=pytest.mark.slow)])
 def test_a_slab_by_its_trains_is_that_of_flat_modes(phase_axis):
     phantom, field = head(20, 5, 9.0, 4.0)
     protocol = small_protocol(

@@ -99,7 +99,9 @@ def test_sinc_turns_as_its_hard_sum_and_less_off_its_slice():
 
 
 @pytest.mark.parametrize("off_Hz", [0.0, 650.0])
-@pytest.mark.parametrize(("what", "tolerance"), [("sinc", 3e-4), ("secant", 1.5e-3)])
+@pytest.mark.parametrize(
+    ("what", "tolerance"), [("sinc", 3e-4), pytest.param("secant", 1.5e-3, marks=pytest.mark.slow)]
+)
 def test_relaxation_during_a_pulse_is_that_of_the_bloch_equations(what, tolerance, off_Hz):
     """Of magnetisation along x, y and z in turn; what is left out is of the order of (T / T2)^2 / 12: 9e-5 and 5e-3."""
     if what == "sinc":
@@ -162,7 +164,11 @@ def test_moments_without_a_quantum_are_refused():
         train_of(b.build(), voxel_mm=(1.0, 1.0, 1.0))
 
 
-@pytest.mark.parametrize("name", ["spin-echo", "turbo-spin-echo", "inversion-recovery", "spoiled-gre"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) for n in ("spin-echo", "turbo-spin-echo", "spoiled-gre")]
+    + ["inversion-recovery"],
+)
 def test_places_across_a_slice_that_see_its_neighbours_pulses_too_have_trains(name):
     """Slices that touch: the feet of a refocusing pulse reach into the next one, whose order must still be found."""
     trains = {"turbo-spin-echo": {"echo_train": 4}, "inversion-recovery": {"echo_train": 4, "TI_ms": 1500.0}}

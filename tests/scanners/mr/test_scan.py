@@ -23,7 +23,7 @@ def image_of(magnetisation, grid=GRID, isocentre=CENTRE, reconstruction=PLAIN, *
     return scan.reconstruct(scan.noise_free(scan.expected_of(magnetisation, grid, isocentre)), reconstruction)
 
 
-@pytest.mark.parametrize("phase_axis", ["y", "x"])
+@pytest.mark.parametrize("phase_axis", [pytest.param("y", marks=pytest.mark.slow), "x"])
 @pytest.mark.parametrize("acceleration", [1, 3])
 def test_an_insert_appears_where_it_is(phase_axis, acceleration):
     """On an anisotropic, non-cubic, turned grid, off the isocentre, whatever axis is phase encoded."""
