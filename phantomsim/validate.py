@@ -17,15 +17,16 @@ PARTS = {
 }
 
 
-def measure(part: str = "all", patients: int = 200) -> Iterator[tuple[str, list[Law]]]:
+def measure(part: str = "all", patients: int = 200, placements: int = 12) -> Iterator[tuple[str, list[Law]]]:
     """Measure the laws of one part, or of all; yields (part, laws).
 
     Args:
         patients: how many are sampled of every region of the anatomy.
+        placements: lesions of each kind for which rules are looked at.
 
     Raises:
         KeyError: no such part.
     """
+    options = {"anatomy": {"patients": patients}, "lesions": {"placements": placements}}
     for name in PARTS if part == "all" else [part]:
-        options = {"patients": patients} if name == "anatomy" else {}
-        yield name, importlib.import_module(PARTS[name]).laws(**options)
+        yield name, importlib.import_module(PARTS[name]).laws(**options.get(name, {}))

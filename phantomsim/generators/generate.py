@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from phantomsim.errors import GeneratorError
 from phantomsim.formats.volume import stem
-from phantomsim.generators.contrast import NATIVE, in_phase
+from phantomsim.generators.contrast import in_phase
+from phantomsim.generators.contrast_spec import NATIVE
 from phantomsim.generators.spec import Deformable, FromFiles, FromHU, FromMeshes, Procedural
 from phantomsim.phantom import Phantom
 

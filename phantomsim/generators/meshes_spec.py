@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, field_validator
 
 from phantomsim.generators.common_spec import Axes, Count, Texture
-from phantomsim.generators.contrast import NATIVE, PhaseName
+from phantomsim.generators.contrast_spec import NATIVE, PhaseName
 from phantomsim.spec import FilePath, Spec
 
 

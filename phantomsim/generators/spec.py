@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from phantomsim.generators.common_spec import Axes, Count, Texture
-from phantomsim.generators.contrast import NATIVE, PhaseName
+from phantomsim.generators.contrast_spec import NATIVE, PhaseName
 from phantomsim.generators.deformable.spec import Deformable
 from phantomsim.generators.labels_spec import LabelTable
 from phantomsim.generators.meshes_spec import FromMeshes

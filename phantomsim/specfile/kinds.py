@@ -14,7 +14,7 @@ KINDS = {
     "procedural": "phantomsim.generators.spec:Procedural",
     "deformable": "phantomsim.generators.deformable.spec:Deformable",
     "lesion": "phantomsim.generators.lesions.kind_spec:LesionKind",
-    "phase": "phantomsim.generators.contrast:Phase",
+    "phase": "phantomsim.generators.contrast_spec:Phase",
     "ct": "phantomsim.scanners.ct.spec:CTScanner",
     "mr": "phantomsim.scanners.mr.spec:MRScanner",
 }

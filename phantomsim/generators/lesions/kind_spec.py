@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from phantomsim.generators import contrast
 from phantomsim.generators.common_spec import Fraction
+from phantomsim.generators.contrast_spec import NATIVE, Iodine, body_iodine, names
 from phantomsim.generators.lesions.distribution import Distribution
 from phantomsim.generators.lesions.shape_spec import Shape
 from phantomsim.spec import Spec
@@ -122,7 +122,7 @@ class Phase(Spec):
     The body's is that of the phase of this name in `generators/phases`; what is named here goes before it.
     """
 
-    iodine_mg_per_mL: contrast.Iodine = Field(default_factory=dict)
+    iodine_mg_per_mL: Iodine = Field(default_factory=dict)
     source: str = ""
 
 
@@ -177,9 +177,9 @@ class LesionKind(Spec):
 
     def iodine(self, phase: str) -> dict[str, float]:
         """Iodine in a patient's tissues and the lesion's [mg/mL]. Raises KeyError: the kind has no such phase."""
-        if phase == contrast.NATIVE:
+        if phase == NATIVE:
             return {}
-        body = contrast.body_iodine(phase) if phase in contrast.names() else {}
+        body = body_iodine(phase) if phase in names() else {}
         return body | self.phases[phase].iodine_mg_per_mL
 
     @model_validator(mode="after")

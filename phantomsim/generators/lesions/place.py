@@ -10,7 +10,8 @@ import jax
 import numpy as np
 
 from phantomsim.errors import PlacementError, TissueError
-from phantomsim.generators.contrast import NATIVE, enhanced, phase_of, unenhanced
+from phantomsim.generators.contrast import enhanced, phase_of, unenhanced
+from phantomsim.generators.contrast_spec import NATIVE
 from phantomsim.generators.lesions import regions
 from phantomsim.generators.lesions.draft import Draft
 from phantomsim.generators.lesions.growth import grown_mL

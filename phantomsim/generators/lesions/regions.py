@@ -188,7 +188,7 @@ def far_mm(thing: np.ndarray, where: tuple[slice, ...], grid: Grid, box: tuple[s
 
 def bounds(region: np.ndarray) -> tuple[slice, ...]:
     """The smallest box around a region; an empty one where there is nothing."""
-    flat = region.any(axis=0)
+    flat = np.asarray(region.any(axis=0))
     lines = [region.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0)]
     found = [np.flatnonzero(line) for line in lines]
     return tuple(slice(int(i[0]), int(i[-1]) + 1) if len(i) else slice(0, 0) for i in found)

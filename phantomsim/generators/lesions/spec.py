@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from phantomsim.generators.contrast import NATIVE
+from phantomsim.generators.contrast_spec import NATIVE
 from phantomsim.generators.lesions.distribution import Distribution
 from phantomsim.generators.lesions.kind_spec import LesionKind, Place
 from phantomsim.generators.lesions.shape_spec import StarForm

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from phantomsim.generators.common_spec import Count, Fraction, Texture
-from phantomsim.generators.contrast import NATIVE, PhaseName
+from phantomsim.generators.contrast_spec import NATIVE, PhaseName
 from phantomsim.spec import Spec
 
 #: Covariates that each procedural anatomy is built from, in the order in which they are drawn; a generator file

@@ -9,8 +9,8 @@ from phantomsim import spec
 from phantomsim.errors import PlacementError, SpecError, TissueError
 from phantomsim.generators.contrast import enhanced, in_phase
 from phantomsim.generators.lesions import bodies, catalogue, table
-from phantomsim.generators.lesions.laws import violations
 from phantomsim.generators.lesions.place import place
+from phantomsim.generators.lesions.rule_laws import distances_mm, violations
 from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.lesions.truth import fraction_on, mesh_of
 from phantomsim.materials import relaxation
@@ -63,7 +63,7 @@ def test_lesions_of_the_head_keep_their_rules(head, name):
     kind = catalogue.kind(name)
     found = place(head, lesions(name, mass_effect=False, on_failure="skip"), 5, 1)
     assert found.lesions
-    assert violations(head, found, kind) == 0
+    assert violations(head, found, kind, distances_mm(head, kind)) == 0
 
 
 def test_blood_against_the_wall_is_a_lens_or_a_crescent(head):
