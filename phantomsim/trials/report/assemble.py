@@ -57,7 +57,7 @@ def assemble(
         arms=[_arm(arm, parts, trial) for arm in trial.arms],
         readers=[ReaderFacts(r.name, r.kind, r.model_dump(exclude={"name", "kind"})) for r in trial.readers],
         scores=[_scores(rows, reader.name, arm.name) for reader in trial.readers for arm in trial.arms],
-        examples=_examples(trial, parts, pictures),
+        examples=examples(trial, parts, pictures),
         failures=_failures(rows),
         refusals=_refusals(parts),
         frozen=frozen,
@@ -124,7 +124,9 @@ def _scores(rows: Sequence[Mapping[str, Any]], reader: str, arm: str) -> ScoreSe
     )
 
 
-def _examples(trial: Trial, parts: Parts, pictures: Mapping[int, Mapping[str, np.ndarray]]) -> list[ExampleSlice]:
+def examples(
+    trial: Trial, parts: Parts | Mapping[int, Mapping[str, Any]], pictures: Mapping[int, Mapping[str, np.ndarray]]
+) -> list[ExampleSlice]:
     """Slices of the first patients, with the lesion, in every arm; all arms of one unit share a window."""
     slices = []
     present = 1 if trial.population.kinds else 0
