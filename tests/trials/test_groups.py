@@ -10,6 +10,7 @@ from toy_bodies import body, save, spec_of
 
 import phantomsim
 from phantomsim.errors import PlacementError
+from phantomsim.generators.generate import generate
 from phantomsim.trials.folder import RunFolder
 from phantomsim.trials.groups import titles
 from phantomsim.trials.patient import simulate_patient
@@ -78,3 +79,21 @@ def test_a_lesion_without_a_place_is_an_error_or_counted(mixed):
         simulate_patient(trial, 1)
     part, _ = simulate_patient(phantomsim.load_trial(mixed, [*wide, "population.lesions.1.on_failure=skip"]), 1)
     assert part["rows"] == [] == part["lesions"]
+
+
+def test_twin_without_the_lesion_is_the_healthy_patient_in_its_phase(mixed):
+    sets = [
+        "population.generator.phase=portal-venous",
+        'population.lesions={kind="hepatocellular-carcinoma", volume_mL=8.0}',
+    ]
+    trial = phantomsim.load_trial(mixed, sets)
+    healthy = generate(trial.population.generator, trial.seed, 1)
+    patient = make_patient(trial.population, trial.seed, 1)
+    twin = patient.with_lesions(False)
+    assert any(name.startswith("iodine-liver") for name in healthy.tissues)
+    assert set(healthy.tissues) <= set(twin.tissues)
+    for name in twin.tissues:
+        theirs = healthy.fraction(name) if name in healthy.tissues else 0.0
+        np.testing.assert_array_equal(np.asarray(twin.fraction(name)), theirs)
+    assert patient.lesions[0].tissue.startswith("iodine-hepatocellular-carcinoma")
+    assert float(np.asarray(patient.fraction(patient.lesions[0].tissue)).max()) > 0.5
