@@ -36,10 +36,19 @@ def head(patient: int = 0) -> phantomsim.Phantom:
     return make_patient(trial.population, trial.seed, patient)
 
 
-def slice_with_most(scanned: Scanned) -> np.ndarray:
-    """The slice [y, x] with most of the lesions, or the middle one."""
-    values, lesion = np.asarray(scanned.image.values), scanned.lesion_fraction
-    return values[int(np.argmax(lesion.sum((1, 2)))) if lesion.any() else len(values) // 2]
+def level_mm(scanned: Scanned) -> float:
+    """Height of the slice with most of the lesions."""
+    return _heights_mm(scanned)[int(np.argmax(scanned.lesion_fraction.sum((1, 2))))]
+
+
+def slice_at(scanned: Scanned, z_mm: float) -> np.ndarray:
+    """The slice [y, x] nearest to a height."""
+    return np.asarray(scanned.image.values)[int(np.argmin(np.abs(_heights_mm(scanned) - z_mm)))]
+
+
+def _heights_mm(scanned: Scanned) -> np.ndarray:
+    grid = scanned.image.grid
+    return np.array([grid.world([z, grid.shape[1] / 2, grid.shape[2] / 2])[2] for z in range(grid.shape[0])])
 
 
 def show(panels: list[tuple[str, np.ndarray]], path: Path) -> None:
@@ -54,11 +63,10 @@ def show(panels: list[tuple[str, np.ndarray]], path: Path) -> None:
 
 def main() -> None:
     """Scan the head by every protocol."""
-    phantom, panels = head(), []
-    for protocol in PROTOCOLS:
-        arm = phantomsim.make_arm("mr-3t", protocol, None)
-        scanned = phantomsim.scan_phantom(phantom, arm, seed=1)
-        panels.append((f"{protocol}, {scanned.dose['scan_time_s']:.0f} s", slice_with_most(scanned)))
+    phantom = head()
+    scans = {p: phantomsim.scan_phantom(phantom, phantomsim.make_arm("mr-3t", p, None), seed=1) for p in PROTOCOLS}
+    z_mm = level_mm(scans["flair-tse"])
+    panels = [(f"{p}, {scanned.dose['scan_time_s']:.0f} s", slice_at(scanned, z_mm)) for p, scanned in scans.items()]
     show(panels, IMAGES / "mr-head-contrasts.png")
 
 
