@@ -93,6 +93,7 @@ def full():
         examples=[example(), example(present=False)],
         failures=[Failure("3", ARMS[1], "npw", "x.sh: exit status 1; it printed:\n  | <script>alert(1)</script>")],
         refusals=[Refusal("4", 3)],
+        by_kind={"solid-nodule": make(seed=2).estimates, "<b>cyst</b>": make(seed=3).estimates},
         departures=["population.patients: frozen 60, run 24"],
         frozen="ab" * 32,
         provenance={"seed": 7},
@@ -115,6 +116,15 @@ def test_pictures_and_tables_have_words():
     tags = [t for t, _ in page.tags]
     assert tags.count("table") == tags.count("caption")
     assert all(a.get("scope") for t, a in page.tags if t == "th")
+
+
+def test_kinds_of_lesion_are_told_apart_arm_by_arm():
+    html = render(full())
+    row = re.search(r"<td>solid-nodule</td>.*?</tr>", html, re.S).group()
+    told = [float(x) for x in re.findall(r'<td class="n">([\d.]+)<span', row)]
+    assert told == pytest.approx([e.estimate for e in make(seed=2).estimates], abs=6e-4)
+    assert "<b>cyst" not in html
+    assert "by kind of lesion" not in render(make())
 
 
 def test_what_others_wrote_is_never_markup():
