@@ -12,10 +12,15 @@ from phantomsim.errors import PlacementError
 from phantomsim.generators.lesions import regions
 from phantomsim.generators.lesions.displace import displaced
 from phantomsim.generators.lesions.flow import Flow, coarse_grid, flow
+from phantomsim.generators.lesions.keep import refilled
 from phantomsim.generators.lesions.kind_spec import MassEffect
+from phantomsim.generators.lesions.room import overlay_of
 from phantomsim.phantom import Phantom
 
 COARSE_MM = 4.0  # voxels of the flow
+MOST_SHARE = (
+    0.85  # of the lesion grows in the flow, which starts from some coarse voxels and so stays one-to-one
+)
 DEEP_MM = 25.0  # of the midline's points below the skull
 
 
@@ -52,8 +57,12 @@ def pushed(
     yields = regions.among(label[box], regions.tissue_table(phantom, effect.yields))
     steps = (step,) * 3
     free, fluid = regions.pooled(moves[box], steps), regions.pooled(yields, steps)
-    found = flow(grid, free, fluid, grown, volume_mL, effect.share)
-    return displaced(phantom, found, movable), found
+    found = flow(grid, free, fluid, grown, volume_mL, min(effect.share, MOST_SHARE))
+    after = displaced(phantom, found, movable)
+    whole, start = lesion(volume_mL)
+    yielding = regions.tissue_table(phantom, effect.yields)
+    taken = (1 - effect.share) * volume_mL
+    return refilled(phantom, after, movable & ~yielding, yielding, overlay_of(whole, start, 0), taken), found
 
 
 def midline_shift_mm(found: Flow) -> float:

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
-from scipy import ndimage
 
-from phantomsim.generators.lesions.flow import Flow, flow
-from phantomsim.generators.lesions.mass import midline_shift_mm
+from phantomsim.generators.lesions import bodies, catalogue, regions
+from phantomsim.generators.lesions.flow import flow
+from phantomsim.generators.lesions.kind_spec import LesionKind
+from phantomsim.generators.lesions.place import place
+from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.lesions.voxels import ball_radius_mm
 from phantomsim.grid import Grid
 from phantomsim.laws import Law
 
+KINDS = ("haemorrhage-deep", "haemorrhage-lobar", "haemorrhage-subdural", "haemorrhage-epidural")
+VOLUMES_ML = (10.0, 40.0, 100.0)
 
-def mass_laws() -> list[Law]:
-    """The flow against its closed form, and what it keeps."""
+
+def mass_laws(kinds: tuple[str, ...] = KINDS, volumes_mL: tuple[float, ...] = VOLUMES_ML) -> list[Law]:
+    """The flow against its closed form, and what haematomas of several volumes at one place do to a head of shells."""
     error, jacobian = _ball_in_ball()
-    shifts = [_head_flow(v) for v in (10.0, 20.0, 40.0)]
-    rising = min(b - a for a, b in zip([0.0, *(s for s, _, _ in shifts)], (s for s, _, _ in shifts)))
-    brain = max(abs(change) for _, change, _ in shifts)
-    least = min(jacobian, *(j for _, _, j in shifts))
+    bled = [[_bled(catalogue.kind(name), v) for v in volumes_mL] for name in kinds]
+    least = min(jacobian, *(j for one in bled for j, _, _ in one))
+    lost = max(part for one in bled for _, part, _ in one)
+    falls = sum(b <= a for one in bled for a, b in itertools.pairwise([0.0, *(shift for *_, shift in one)]))
+    what = f"of {len(kinds)} kinds of {volumes_mL[0]:g} to {volumes_mL[-1]:g} mL"
     return [
         Law("displacement by a ball, worst of 3 distances [mm]", "(r^3 + a^3)^(1/3) - r", 0.0, error, 0.5),
         Law("flows with a Jacobian that is not positive", "no folding", 0.0, float(least <= 0), 0.0),
-        Law("brain lost to lesions of 10 to 40 mL, largest part", "incompressible", 0.0, brain, 0.01),
-        Law("midline shift falls with volume", "monotone", 0.0, float(rising <= 0), 0.0),
+        Law(f"brain lost to haematomas {what}, largest part", "incompressible", 0.0, lost, 0.01),
+        Law(f"midline shifts {what} that do not rise with volume", "monotone", 0.0, float(falls), 0.0),
     ]
+
+
+def _bled(kind: LesionKind, volume_mL: float) -> tuple[float, float, float]:
+    """Least Jacobian, part of the brain that is lost, oedema being brain, and midline shift [mm]."""
+    body = bodies.head()
+    found = place(body, Lesions(kind=kind, volume_mL=volume_mL), 5, 3)
+    before, after = (
+        sum(
+            float(np.asarray(p.fraction(t)).sum(dtype=float))
+            for t in (*regions.BRAIN, "oedema")
+            if t in p.tissues and t != "csf"
+        )
+        for p in (body, found)
+    )
+    told: dict[str, float] = found.facts.provenance["lesions"][0]  # type: ignore[index]
+    return told["least_jacobian"], abs(after / before - 1), told["midline_shift_mm"]
 
 
 def _ball_in_ball() -> tuple[float, float]:
@@ -44,28 +67,6 @@ def _ball_in_ball() -> tuple[float, float]:
         came = (np.hypot(there, h / 2 * math.sqrt(2)) ** 3 - 0.9 * 30e3 * 3 / (4 * math.pi)) ** (1 / 3)
         worst = max(worst, abs(-back - (there - came * there / np.hypot(there, h / 2 * math.sqrt(2)))))
     return worst, float(found.jacobian().min())
-
-
-def _head_flow(volume_mL: float) -> tuple[float, float, float]:
-    """Midline shift, relative change of the brain's volume, and least Jacobian of a lesion in a head of shells."""
-    h = 4.0
-    grid = Grid.centred((40, 40, 40), (h,) * 3)
-    z, y, x = np.ix_(*grid.axes_mm())
-    r = np.sqrt(x * x + y * y + z * z)
-    moves, brain = _cover(74 - r, h), _cover(62 - r, h)
-    brain = brain * (1 - _cover(14 - np.sqrt((x / 1.4) ** 2 + y**2 + z**2), h))
-    distance = np.sqrt((x - 32) ** 2 + y**2 + z**2)
-    found = flow(grid, moves, moves - brain, _ball(distance, h), volume_mL, 0.9)
-    lesion = _ball(distance, h)(volume_mL)
-    return midline_shift_mm(found), _kept(found, brain, lesion), float(found.jacobian().min())
-
-
-def _kept(found: Flow, brain: np.ndarray, lesion: np.ndarray) -> float:
-    index = np.argwhere(found.moved).T
-    source = index + found.back_mm[:, found.moved] / np.asarray(found.grid.spacing_mm)[:, None]
-    after = brain.copy()
-    after[found.moved] = ndimage.map_coordinates(brain, source, order=1)
-    return float((after * (1 - lesion)).sum() / brain.sum() - 1)
 
 
 def _ball(distance: np.ndarray, voxel_mm: float):  # type: ignore[no-untyped-def]
