@@ -5,6 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from phantomsim import spec
+from phantomsim.errors import GeneratorError, SpecError
 from phantomsim.generators.generate import generate
 from phantomsim.generators.mosaic import mosaic
 from phantomsim.generators.procedural import covariates, shapes
@@ -74,3 +75,29 @@ def test_laws_of_anatomy_hold():
     from phantomsim.generators.laws import laws
 
     assert [law.what for law in laws() if not law.passed] == []
+
+
+def test_strata_hold_and_leave_all_else_its_law():
+    """Of a uniform age only a part is asked for; of height nothing, which stays what it is in that part of everyone."""
+    what = spec.read("abdomen-procedural", Procedural)
+    old = spec.read("abdomen-procedural", Procedural, sets=["strata.age_years=[60,70]", "strata.bsa_m2=[1.9,2.1]"])
+    everyone = [covariates.draw(what, jax.random.key(k)) for k in range(600)]
+    chosen = [covariates.draw(old, jax.random.key(k)) for k in range(60)]
+    inside = [r for r in everyone if 60 <= r["age_years"] <= 70 and 1.9 <= r["bsa_m2"] <= 2.1]
+    assert all(60 <= r["age_years"] <= 70 and 1.9 <= r["bsa_m2"] <= 2.1 for r in chosen)
+    for name in ("height_mm", "liver_mL"):
+        a, b = ([r[name] for r in rows] for rows in (inside, chosen))
+        assert abs(np.mean(a) - np.mean(b)) < 3.5 * np.sqrt(np.var(a) / len(a) + np.var(b) / len(b))
+    kept = [k for k, r in enumerate(everyone[:60]) if r in inside]
+    assert kept
+    assert all(chosen[k] == everyone[k] for k in kept)
+
+
+def test_strata_that_nobody_is_in_or_that_nothing_has_are_refused():
+    giants = spec.read(
+        "abdomen-procedural", Procedural, sets=["strata.age_years=[20,30]", "strata.height_mm=[2300,2400]"]
+    )
+    with pytest.raises(GeneratorError, match=r"nobody of .*age_years 20 to 30, height_mm 2300 to 2400"):
+        covariates.draw(giants, jax.random.key(0))
+    with pytest.raises(SpecError, match=r"strata names weight; allowed: .*bsa_m2"):
+        spec.read("abdomen-procedural", Procedural, sets=["strata.weight=[50,60]"])

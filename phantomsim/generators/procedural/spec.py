@@ -40,6 +40,9 @@ REGIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+#: What follows from covariates, and from which.
+FOLLOW = {"bsa_m2": ("height_mm", "bmi_kg_per_m2"), "density": ("breast_mL", "gland_mL")}
+
 
 class Covariate(Spec):
     """A truncated normal law; its mean may depend on sex and on covariates that stand before it.
@@ -87,6 +90,8 @@ class Procedural(Spec):
         covariates: a distribution for each that the region is built from.
         texture: relative-density texture.
         phase: of contrast agent, "native" or a name in generators/phases; lesions take it from the patient.
+        strata: least and largest value of covariates, of `age_years` or of what follows from them (`bsa_m2`,
+            `density`); whoever lies outside is drawn again, so that all else keeps its law given the stratum.
     """
 
     kind: Literal["procedural"]
@@ -101,6 +106,7 @@ class Procedural(Spec):
     covariates: dict[str, Covariate]
     texture: Texture = Texture()
     phase: PhaseName = NATIVE
+    strata: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
     def laws(self) -> list[tuple[str, Covariate]]:
         """Covariates in the region's order, in which they are drawn; a file may name them in any order."""
@@ -118,7 +124,10 @@ class Procedural(Spec):
             if late := set(law.slope) - known:
                 allowed = ", ".join(sorted(known))
                 raise ValueError(f"{name} depends on {', '.join(sorted(late))}; it may depend on {allowed}")
-            known.add(name)
-            if {"height_mm", "bmi_kg_per_m2"} <= known:
-                known.add("bsa_m2")  # follows from both
+            known |= {name} | {new for new, of in FOLLOW.items() if set(of) <= known | {name}}
+        for name, (low, high) in self.strata.items():
+            if name not in known:
+                raise ValueError(f"strata names {name}; allowed: {', '.join(sorted(known))}")
+            if low >= high:
+                raise ValueError(f"strata.{name}: {low} must be below {high}")
         return self
