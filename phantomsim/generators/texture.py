@@ -11,8 +11,10 @@ import numpy as np
 from phantomsim.generators.spec import Texture
 from phantomsim.grid import Grid
 
-#: Tissues that are fluid or gas: stirred, hence even.
-FLUID = frozenset({"air", "water", "csf", "blood", "bladder", "gallbladder", "eye"})
+#: Tissues that are even: fluids and gas, which are stirred, the lens and what is made.
+EVEN = frozenset(
+    {"air", "water", "csf", "blood", "bladder", "gallbladder", "bile", "urine", "eye", "lens", "polycarbonate", "carbon"}
+)
 TILE = 128  # voxels; a power of two for the transform. The field repeats beyond.
 CUT_SD = 4.0  # the density stays believable
 LEAST = 0.05  # and positive, in lung and spongy bone too
@@ -38,8 +40,8 @@ def noise(key: jax.Array, tile: int, cycles_per_voxel: jax.Array, power: jax.Arr
 def density(
     key: jax.Array, texture: Texture, grid: Grid, label: np.ndarray, tissues: tuple[str, ...]
 ) -> np.ndarray | float:
-    """Relative density [1]: float32 [z, y, x], 1 in fluids; the number 1.0 where the texture has no spread."""
-    sd = np.array([0.0 if t in FLUID else texture.tissues.get(t, texture.sd) for t in tissues], np.float32)
+    """Relative density [1]: float32 [z, y, x], 1 in even tissues; the number 1.0 where the texture has no spread."""
+    sd = np.array([0.0 if t in EVEN else texture.tissues.get(t, texture.sd) for t in tissues], np.float32)
     if not sd.any():
         return 1.0
     f0 = float(np.mean(grid.spacing_mm)) / texture.coarsest_mm

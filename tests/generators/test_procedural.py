@@ -6,10 +6,13 @@ from pydantic import ValidationError
 
 from phantomsim import spec
 from phantomsim.errors import GeneratorError, SpecError
+from phantomsim.generators import texture
 from phantomsim.generators.generate import generate
 from phantomsim.generators.mosaic import mosaic
 from phantomsim.generators.procedural import covariates, shapes
 from phantomsim.generators.procedural.spec import Procedural
+from phantomsim.generators.spec import Texture
+from phantomsim.grid import Grid
 
 
 def points(n=60, half=30.0):
@@ -101,3 +104,13 @@ def test_strata_that_nobody_is_in_or_that_nothing_has_are_refused():
         covariates.draw(giants, jax.random.key(0))
     with pytest.raises(SpecError, match=r"strata names weight; allowed: .*bsa_m2"):
         spec.read("abdomen-procedural", Procedural, sets=["strata.weight=[50,60]"])
+
+
+@pytest.mark.parametrize(
+    ("tissue", "even"), [("urine", True), ("bile", True), ("polycarbonate", True), ("liver", False)]
+)
+def test_fluids_and_plates_have_no_texture(tissue, even):
+    grid = Grid.centred((8, 8, 8), (2.0, 2.0, 2.0))
+    what = Texture(sd=0.01, power=3.0, coarsest_mm=20.0)
+    found = texture.density(jax.random.key(0), what, grid, np.ones(grid.shape, np.uint8), ("air", tissue))
+    assert bool((np.asarray(found) == 1).all()) == even
