@@ -51,10 +51,13 @@ def picture(folder: Path, out: Path) -> Path:
         row, column = arms.index(one.arm), patients.index(one.patient)
         cell(axes[row, column], one, outlined=row == 0)
         if column == 0:
-            axes[row, 0].text(0.02, 0.02, one.arm, color="white", fontsize=8, transform=axes[row, 0].transAxes)
+            box = {"facecolor": "black", "pad": 1.5, "linewidth": 0}
+            axes[row, 0].text(
+                0.03, 0.04, one.arm, color="white", fontsize=7, transform=axes[row, 0].transAxes, bbox=box
+            )
         if row == 0:
-            axes[0, column].set_title(one.note.replace(", ", "\n", 1), color="white", fontsize=7)
-    figure.subplots_adjust(0.005, 0.005, 0.995, 0.93, 0.02, 0.02)
+            axes[0, column].set_title(one.note.replace(", ", "\n", 1), color="white", fontsize=6.5, pad=3)
+    figure.subplots_adjust(0.005, 0.005, 0.995, 1 - 0.35 / size[1], 0.02, 0.02)
     target = out / f"trial-{trial.name}.png"
     figure.savefig(target, dpi=DPI, facecolor="black")
     plt.close(figure)
