@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
+from phantomsim.errors import PlacementError
 from phantomsim.generators.lesions.shape_spec import ClusterForm
 from phantomsim.generators.lesions.star import REACH_SD, Star, star
 from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
 
 MOST = 128  # bodies
+OVERLAP = 0.01  # of their volume that may be lost where bodies touch
 TINY = 0.25  # radius in voxels below which a body is strewn points
 POINTS = 512
 _TRIES = 16  # places of a body before it may lie where it will
@@ -45,7 +47,11 @@ class Cluster:
         return tuple(2 * (math.ceil(f / d) + 2) + 1 for f, d in zip(far, spacing_mm))  # type: ignore[return-value]
 
     def fraction(self, centre: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]) -> np.ndarray:
-        """Volume fractions in a box, float32 [z, y, x]; their sum x voxel volume is the bodies' volume."""
+        """Volume fractions in a box, float32 [z, y, x]; their sum x voxel volume is the bodies' volume.
+
+        Raises:
+            PlacementError: the bodies fill their extent more than once.
+        """
         out = np.zeros(box, np.float32)
         for i, (place, volume) in enumerate(zip(self.place_mm, self.volume_mL)):
             shape = self.shapes[i % len(self.shapes)]
@@ -57,7 +63,11 @@ class Cluster:
             else:
                 part = fractions(shape, float(volume), at - start, spacing_mm, own)
             out[tuple(slice(int(s), int(s) + n) for s, n in zip(start, own))] += part
-        return np.minimum(out, 1.0)
+        held = np.minimum(out, 1.0)
+        if held.sum(dtype=float) < (1 - OVERLAP) * out.sum(dtype=float):
+            volume = float(self.volume_mL.sum())
+            raise PlacementError(f"{len(self.volume_mL)} bodies of {volume:.3g} mL together overlap; lower volume_mL")
+        return held
 
 
 def _scattered(

@@ -74,11 +74,11 @@ class Draft:
         """The lesion at a place, or the rule that refuses it."""
         grid = room.phantom.grid
         if self.form is not None:
-            box = self._box(grid.spacing_mm, self.largest_mL)
-            start = middle - np.asarray(box) // 2
-            if (start < 0).any() or (start + box > grid.shape).any():
+            reach = self._reach_mm(grid.spacing_mm) / np.asarray(grid.spacing_mm)
+            if (middle - reach < 0).any() or (middle + reach > np.array(grid.shape) - 1).any():
                 return None, "edge of the grid"
-            centre = np.asarray(box) // 2 + within - 0.5
+            box, start = self._boxed(grid, middle, self.largest_mL)
+            centre = middle - start + within - 0.5
             if not isinstance(self.form, Cluster):
                 surely = core(self.form, self.largest_mL, centre, grid.spacing_mm, box)
                 if why := room.refuses(surely, start, whole=False):
@@ -103,9 +103,8 @@ class Draft:
 
     def _free(self, grid: Grid, middle: np.ndarray, within: np.ndarray, volume_mL: float) -> Surfaces:
         assert self.form is not None
-        made, box = self.form, self._box(grid.spacing_mm, volume_mL)
-        start = middle - np.asarray(box) // 2
-        centre = np.asarray(box) // 2 + within - 0.5
+        made, (box, start) = self.form, self._boxed(grid, middle, volume_mL)
+        centre = middle - start + within - 0.5
         if isinstance(made, Cluster):
             return Surfaces(made.scaled(volume_mL).fraction(centre, grid.spacing_mm, box), start)
         inwards = self._inwards(volume_mL)
@@ -184,6 +183,19 @@ class Draft:
         if phantom.organs is not None and tissue not in self.kind.host:
             return phantom.organs.names[int(np.asarray(phantom.organs.label)[at])] or tissue
         return tissue
+
+    def _reach_mm(self, spacing_mm: tuple[float, ...]) -> np.ndarray:
+        """How far from the voxel of its centre the lesion may be seen, at its largest, along z, y, x [mm]."""
+        assert self.form is not None
+        if isinstance(self.form, Cluster):
+            return (np.asarray(self._box(spacing_mm, self.largest_mL)) // 2) * np.asarray(spacing_mm)
+        most = 1.02 * ball_radius_mm(self.largest_mL) * self.form.extent[1] + self.kind.edge_mm
+        return most + 1.5 * np.asarray(spacing_mm)  # within the voxel, and the half voxel that its edge lies in
+
+    def _boxed(self, grid: Grid, middle: np.ndarray, volume_mL: float) -> tuple[tuple[int, int, int], np.ndarray]:
+        """The box of a lesion and where it starts; it lies in the grid, as wide as that allows."""
+        box = np.minimum(self._box(grid.spacing_mm, volume_mL), grid.shape)
+        return tuple(int(n) for n in box), np.clip(middle - box // 2, 0, np.array(grid.shape) - box)  # type: ignore[return-value]
 
     def _box(self, spacing_mm: tuple[float, ...], volume_mL: float) -> tuple[int, int, int]:
         assert self.form is not None

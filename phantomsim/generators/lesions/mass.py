@@ -18,9 +18,7 @@ from phantomsim.generators.lesions.room import overlay_of
 from phantomsim.phantom import Phantom
 
 COARSE_MM = 4.0  # voxels of the flow
-MOST_SHARE = (
-    0.85  # of the lesion grows in the flow, which starts from some coarse voxels and so stays one-to-one
-)
+MOST_SHARE = 0.85  # of the lesion grows in the flow, which starts from some coarse voxels and so stays one-to-one
 DEEP_MM = 25.0  # of the midline's points below the skull
 
 

@@ -49,19 +49,17 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
             raise TissueError(f'{phantom.facts.subject}: forbidden names "{name}", which the phantom does not have')
     key = patient_key(seed, patient, Stream.LESION)
     phantom = dataclasses.replace(phantom, tissues=tuple(dict.fromkeys((*phantom.tissues, *kind.tissues))))
-    room, refused, told = Room.of(phantom, kind), Counter[str](), []
+    refused, told = Counter[str](), []
     count = _count(kind, key)
-    for i in range(count):
+    room = _room(phantom, kind, lesions, refused)
+    for i in range(count if room is not None else 0):
+        assert room is not None
         one = jax.random.fold_in(key, i)
-        draft = _draft(one, kind, lesions)
-        found, why = _try(draft, room, lesions.max_tries)
-        refused += why
-        if found is None:
-            if lesions.on_failure == "error":
-                raise PlacementError(_failure(room, kind, lesions, draft, why, i))
+        put = _put(_draft(one, kind, lesions), room, kind, lesions, i, refused)
+        if put is None:
             continue
-        phantom, told_of_it = draft.into(room.phantom, found)
-        told.append(told_of_it)
+        phantom = put[0]
+        told.append(put[1])
         if phantom.label is not room.phantom.label:  # the anatomy has moved
             room = Room.of(phantom, kind) if i + 1 < count else room
         else:
@@ -97,6 +95,18 @@ def _phase(phantom: Phantom, kind: LesionKind, lesions: Lesions) -> str:
     return phase
 
 
+def _room(phantom: Phantom, kind: LesionKind, lesions: Lesions, refused: Counter[str]) -> Room | None:
+    """Where lesions of a kind may lie; None where the patient has not what they lie near, and may go without."""
+    regions.require(phantom, kind.host)
+    try:
+        return Room.of(phantom, kind)
+    except TissueError:
+        if lesions.on_failure == "error":
+            raise
+        refused["near"] += 1
+        return None
+
+
 def _count(kind: LesionKind, key: jax.Array) -> int:
     if kind.count.law == "fixed":
         return int(kind.count.quantile(0.5))
@@ -124,11 +134,31 @@ def _draft(key: jax.Array, kind: LesionKind, lesions: Lesions) -> Draft:
     )
 
 
+def _put(
+    draft: Draft, room: Room, kind: LesionKind, lesions: Lesions, number: int, refused: Counter[str]
+) -> tuple[Phantom, dict[str, Any]] | None:
+    """The patient with one more lesion, and what is told of it; None where it is left out, counted by its reason."""
+    found, subject = None, room.phantom.facts.subject
+    try:
+        found, why = _try(draft, room, lesions.max_tries)
+        refused.update(why)
+        if found is not None:
+            return draft.into(room.phantom, found)
+        if lesions.on_failure == "error":
+            raise PlacementError(_failure(room, kind, lesions, draft, why, number))
+    except (PlacementError, TissueError) as error:
+        if lesions.on_failure == "error":
+            named = subject and str(error).startswith(subject)
+            raise error if named else type(error)(f"{subject}: lesion {number + 1} of {kind.name}: {error}") from None
+        refused["near" if isinstance(error, TissueError) else "voxel size" if found is None else "mass_effect"] += 1
+    return None
+
+
 def _try(draft: Draft, room: Room, tries: int) -> tuple[Any, Counter[str]]:
     """A place that breaks no rule, or None; and why others were refused."""
     refused: Counter[str] = Counter()
     if not len(room.centres):
-        return None, refused
+        return None, Counter({"margin_mm": 1})
     for u in draft.places(tries):
         found, why = draft.at(room, room.draw(float(u[0])), u[1:])
         if not why:

@@ -60,18 +60,23 @@ def mask(phantom: Phantom, names: Sequence[str], box: tuple[slice, ...] = ...) -
     Raises:
         TissueError: the phantom has none of them.
     """
-    if not known(phantom, names):
-        told = "" if phantom.organs is None else f"; its organs are {', '.join(phantom.organs.names[1:])}"
-        raise TissueError(
-            f"{phantom.facts.subject}: the phantom has no tissue or organ {' or '.join(names)}; "
-            f"its tissues are {', '.join(phantom.tissues)}{told}"
-        )
+    require(phantom, names)
     found = among(np.asarray(phantom.label)[box], tissue_table(phantom, names))
     organs = [o for name in names for o in organ_names(phantom, name)]
     if organs and phantom.organs is not None:
         table = np.isin(np.arange(256), [phantom.organs.names.index(o) for o in organs])
         found |= among(np.asarray(phantom.organs.label)[box], table)
     return found
+
+
+def require(phantom: Phantom, names: Sequence[str]) -> None:
+    """Raises TissueError where the phantom has none of some tissues or organs."""
+    if not known(phantom, names):
+        told = "" if phantom.organs is None else f"; its organs are {', '.join(phantom.organs.names[1:])}"
+        raise TissueError(
+            f"{phantom.facts.subject}: the phantom has no tissue or organ {' or '.join(names)}; "
+            f"its tissues are {', '.join(phantom.tissues)}{told}"
+        )
 
 
 def inside(phantom: Phantom) -> tuple[np.ndarray, tuple[slice, ...]]:

@@ -50,7 +50,7 @@ class Lesions(Spec):
         until_days: last date of the study; places are such that the lesions fit until then. Absent: `days`.
         mass_effect: whether a kind that pushes its surroundings aside does so.
         max_tries: placements tried for each before giving up; the refused ones are counted.
-        on_failure: "error" raises PlacementError; "skip" leaves that lesion out.
+        on_failure: "error" raises PlacementError; "skip" leaves that lesion out and counts why.
     """
 
     kind: Literal["star"] | Annotated[LesionKind, Catalogued(FOLDER, words=("star",))] = "star"

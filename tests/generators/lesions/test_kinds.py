@@ -13,6 +13,7 @@ from phantomsim.generators.lesions.place import place
 from phantomsim.generators.lesions.rule_laws import distances_mm, violations
 from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.lesions.truth import fraction_on, mesh_of
+from phantomsim.grid import Grid
 from phantomsim.materials import relaxation
 from phantomsim.materials import table as tissues
 from phantomsim.phantom import boxed
@@ -157,6 +158,35 @@ def test_impossible_requests_name_patient_and_rule(liver, head):
     skipped = place(liver, lesions("hepatic-cyst", count=1, volume_mL=400.0, on_failure="skip", max_tries=10), 1, 0)
     assert skipped.facts.provenance["skipped_lesions"] == 1
     assert sum(skipped.facts.provenance["refused_by_rule"].values()) == 10
+
+
+def test_impossible_lesions_are_skipped_and_counted_by_their_reason(liver, head):
+    """Too wide a margin, no ventricles, too little fluid, too coarse voxels: a word each, and the patient goes on."""
+    dry = bodies.head(ventricles=False)
+    for body, name, changes, reason in (
+        (liver, "hepatic-cyst", {"margin_mm": 60.0, "count": 1}, "margin_mm"),
+        (dry, "haemorrhage-intraventricular", {}, "near"),
+        (head, "haemorrhage-subdural", {"volume_mL": 500.0, "max_tries": 10}, "mass_effect"),
+        (liver, "hepatic-cyst", {"volume_mL": 1e-7, "count": 1}, "voxel size"),
+    ):
+        found = place(body, lesions(name, on_failure="skip", **changes), 1, 7).facts.provenance
+        assert found["skipped_lesions"] == 1
+        assert found["refused_by_rule"][reason] == 1
+        with pytest.raises((PlacementError, TissueError), match=body.facts.subject):
+            place(body, lesions(name, **changes), 1, 7)
+    breast = bodies.trunk(("breast-gland",), 2.0, 20.0)
+    with pytest.raises(PlacementError, match=r"trunk-of-balls: lesion 1 .*overlap; lower volume_mL"):
+        place(breast, lesions("microcalcifications", volume_mL=50.0, count=1), 1, 7)
+
+
+def test_a_lesion_may_lie_as_near_the_grids_edge_as_it_fits(liver):
+    """Liver up to the edge of the grid: centres of lesions come within two voxels of where they would be cut."""
+    label = np.full((24, 24, 24), liver.tissue_index("liver"), np.uint8)
+    body = dataclasses.replace(liver, grid=Grid.centred((24, 24, 24), (2.0,) * 3), label=label)
+    asked = Lesions(tissue="tumour", host="liver", volume_mL=1.0, irregularity=0.0, count=1)
+    radius = (3000 / 4 / np.pi) ** (1 / 3)
+    away = [23 - np.abs(place(body, asked, 1, p).lesions[0].centre_mm).max() for p in range(24)]
+    assert radius - 1 < min(away) < radius + 4  # the outermost voxels' centres lie 23 mm from the middle
 
 
 def test_lesions_take_of_overlays_in_proportion(liver):
