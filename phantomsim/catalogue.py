@@ -1,6 +1,7 @@
 """The catalogue: plain files that come with phantomsim, and the tables of tissues, algorithms and readers.
 
-`generators/`, `scanners/` and `trials/` hold TOML files that users read, copy and edit.
+`generators/`, `scanners/` and `trials/` hold TOML files that users read, copy and edit; `generators/lesions`, `phases`
+and `labels` hold what those name.
 
     for name, what in catalogue.entries("scanners"): ...
     print(catalogue.show("ct-64"))
@@ -20,6 +21,8 @@ from phantomsim.errors import CatalogueError
 
 #: Folders of files; each holds what the sub-package of the same name reads.
 FOLDERS = ("generators", "scanners", "trials")
+#: Folders within those: what generators and trials name.
+PARTS = {"lesions": "generators/lesions", "phases": "generators/phases", "labels": "generators/labels"}
 #: Tables in the code; phantomsim.specfile.listing reads them.
 TABLES = ("tissues", "algorithms", "readers")
 
@@ -51,13 +54,14 @@ def path(folder: str, name: str) -> Path:
 
 def entries(noun: str) -> list[tuple[str, str]]:
     """Names and one line about each, of a folder or table. Raises CatalogueError for an unknown noun."""
-    if noun in FOLDERS:
-        return [(name, _description(path(noun, name))) for name in names(noun)]
+    if noun in FOLDERS or noun in PARTS:
+        folder = PARTS.get(noun, noun)
+        return [(name, _description(path(folder, name))) for name in names(folder)]
     if noun in TABLES:
         from phantomsim.specfile import listing
 
         return listing.entries(noun)
-    raise CatalogueError(f'the catalogue has no "{noun}"; it has {", ".join((*FOLDERS, *TABLES))}')
+    raise CatalogueError(f'the catalogue has no "{noun}"; it has {", ".join((*FOLDERS, *PARTS, *TABLES))}')
 
 
 def show(name: str) -> str:
@@ -69,15 +73,15 @@ def show(name: str) -> str:
         CatalogueError: no such name, or several.
     """
     noun, name = _noun_of(name)
-    if noun in FOLDERS:
-        return path(noun, name).read_text(encoding="utf-8")
+    if noun in FOLDERS or noun in PARTS:
+        return path(PARTS.get(noun, noun), name).read_text(encoding="utf-8")
     from phantomsim.specfile import listing
 
     return listing.show(noun, name)
 
 
 def copy(name: str, destination: str | Path, force: bool = False) -> Path:
-    """Copy a generator's, scanner's or trial's file, to edit it.
+    """Copy a file of the catalogue, such as a generator's, scanner's, trial's or lesion's, to edit it.
 
     Args:
         name: as for `show`.
@@ -89,7 +93,7 @@ def copy(name: str, destination: str | Path, force: bool = False) -> Path:
         CatalogueError: no such name, no file of its own, or a file is in the way.
     """
     noun, name = _noun_of(name)
-    if noun not in FOLDERS:
+    if noun in TABLES:
         raise CatalogueError(
             f'"{name}" is one of the {noun}, which have no files to copy; see: {_command("show", name)}'
         )
@@ -99,7 +103,7 @@ def copy(name: str, destination: str | Path, force: bool = False) -> Path:
         raise CatalogueError(f"{target} exists; choose another name, or add --force to overwrite it")
     if not target.parent.is_dir():
         raise CatalogueError(f"no folder {target.parent} to copy to; make it first")
-    shutil.copyfile(path(noun, name), target)
+    shutil.copyfile(path(PARTS.get(noun, noun), name), target)
     return target
 
 
@@ -116,7 +120,7 @@ def unknown(folder: str, name: str, known: list[str]) -> str:
     near = nearest(name, known)
     kind = folder.split("/")[-1].removesuffix("s")
     hint = f'; nearest: "{near}"' if near else f"; allowed: {', '.join(known) or 'none'}" if len(known) <= 8 else ""
-    return f'no {kind} "{name}"{hint}. List all: {_command(folder.split("/")[0])}'
+    return f'no {kind} "{name}"{hint}. List all: {_command(folder.split("/")[-1])}'
 
 
 def first_sentence(text: str) -> str:
@@ -136,7 +140,7 @@ def _description(file: Path) -> str:
 
 def _noun_of(name: str) -> tuple[str, str]:
     noun, slash, rest = name.rpartition("/")
-    nouns = [noun] if slash else [*FOLDERS, *TABLES]
+    nouns = [noun] if slash else [*FOLDERS, *PARTS, *TABLES]
     found = {one: [n for n, _ in entries(one)] for one in nouns}
     homes = [one for one, known in found.items() if rest in known]
     if len(homes) > 1:

@@ -79,7 +79,7 @@ def test_a_name_in_two_places_must_say_which(own: Path) -> None:
     assert catalogue.show("scanners/ct-64") == CT
 
 
-@pytest.mark.parametrize("noun", catalogue.FOLDERS + catalogue.TABLES)
+@pytest.mark.parametrize("noun", (*catalogue.FOLDERS, *catalogue.PARTS, *catalogue.TABLES))
 def test_every_entry_of_the_real_catalogue_can_be_shown_and_says_what_it_is(noun: str) -> None:
     entries = catalogue.entries(noun)
     assert entries
@@ -91,6 +91,6 @@ def test_every_entry_of_the_real_catalogue_can_be_shown_and_says_what_it_is(noun
 def test_every_file_of_the_real_catalogue_is_a_right_specification() -> None:
     from phantomsim import spec
 
-    for folder in catalogue.FOLDERS:
+    for folder in (*catalogue.FOLDERS, *catalogue.PARTS.values()):
         for name in catalogue.names(folder):
             assert spec.check(catalogue.path(folder, name)) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from phantomsim.catalogue import FOLDERS, TABLES
+from phantomsim.catalogue import FOLDERS, PARTS, TABLES
 
 
 @click.group(invoke_without_command=True)
@@ -15,7 +15,7 @@ from phantomsim.catalogue import FOLDERS, TABLES
 def command(ctx: click.Context) -> None:
     """List, show and copy what comes with phantomsim; without a command, list everything."""
     if ctx.invoked_subcommand is None:
-        for noun in (*FOLDERS, *TABLES):
+        for noun in (*FOLDERS, *PARTS, *TABLES):
             _list(noun, heading=True)
 
 
@@ -33,7 +33,7 @@ def show(name: str) -> None:
 @click.argument("destination", type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 def copy(name: str, destination: Path, force: bool) -> None:
-    """Copy a generator's, scanner's or trial's file to DESTINATION (a file or a folder), to make it your own."""
+    """Copy a file, such as a scanner's or a lesion's, to DESTINATION (a file or a folder), to make it your own."""
     from phantomsim import catalogue
 
     click.echo(catalogue.copy(name, destination, force))
@@ -68,5 +68,5 @@ def _lister(noun: str) -> click.Command:
     return click.Command(noun, callback=lambda: _list(noun), help=f"List the {noun}.")
 
 
-for _noun in (*FOLDERS, *TABLES):
+for _noun in (*FOLDERS, *PARTS, *TABLES):
     command.add_command(_lister(_noun))

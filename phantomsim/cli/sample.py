@@ -39,7 +39,12 @@ FORMATS = ["zarr", "nifti", "stl", "mr-maps"]
     show_default=True,
     help="Field strength of mr-maps.",
 )
-@click.option("--lesions", metavar="KIND", help="Put in lesions of a kind (a name or a file), with a table.")
+@click.option(
+    "--lesions",
+    metavar="KIND",
+    help="Put in lesions, with a table: a kind (phantomsim catalogue lesions), or a file such as "
+    'kind = "ms-lesion", count = 5, on_failure = "skip".',
+)
 @click.option("--days", type=click.FloatRange(0.0, 36525.0), default=0.0, help="How long they have grown.")
 @sets
 def command(
@@ -58,6 +63,8 @@ def command(
     from phantomsim.trials.sample import sample
 
     asked = None
+    if days > 0 and lesions is None:
+        raise click.UsageError("--days is the age of lesions; add --lesions KIND")
     if lesions is not None:
         from phantomsim.generators.lesions.catalogue import of_kind
 
@@ -67,3 +74,5 @@ def command(
         picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1), field_T, asked)
     click.echo(f"Phantoms: {out}")
     click.echo(f"Picture: {picture}")
+    if asked is not None:
+        click.echo(f"Lesions: {out / 'lesions.csv'}")

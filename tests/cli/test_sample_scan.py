@@ -201,3 +201,9 @@ def test_several_formats_are_written_beside_one_another(tmp_path):
     told = run("sample", "abdomen-procedural", *options, "--out", tmp_path / "out")
     assert told.exit_code == 1
     assert "is there already" in told.output
+
+
+def test_days_without_lesions_are_refused(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["sample", "abdomen-procedural", "--days", "5", "--out", str(tmp_path / "x")])
+    assert done.exit_code == 2
+    assert "add --lesions" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +24,22 @@ def kind(name: str | Path) -> LesionKind:
 
 
 def of_kind(name: str | Path, days: float = 0.0) -> Lesions:
-    """Lesions of a kind as its file says, some days old. Raises SpecError, CatalogueError."""
-    found = kind(name)
-    if days > 0 and found.doubling_days is None:
-        raise SpecError(f"{found.name} has no doubling_days, so it does not grow; leave days at 0")
-    return Lesions(kind=found, days=days)
+    """Lesions of a kind as its file says, or as a file like a trial's `[population.lesions]` says, some days old.
+
+    Raises:
+        SpecError, CatalogueError: no such kind or file, something in it is wrong, or the kind does not grow.
+    """
+    asked = spec.read(name, Lesions) if _names_a_kind(Path(name)) else Lesions(kind=kind(name))
+    if days > 0 and asked.resolved().doubling_days is None:
+        raise SpecError(f"{asked.name} has no doubling_days, so it does not grow; leave days at 0")
+    return asked.model_copy(update={"days": days, "until_days": None}) if days > 0 else asked
+
+
+def _names_a_kind(file: Path) -> bool:
+    """Whether a file is not a kind itself."""
+    if file.suffix != ".toml" or not file.is_file():
+        return False
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")).get("kind", "lesion") != "lesion"
+    except (OSError, ValueError):
+        return False  # it is read again, and what is wrong is said with its place

@@ -85,14 +85,15 @@ def _eroded(mask: np.ndarray) -> np.ndarray:
 def _geometry(lesion: Lesion, grid: Grid) -> dict[str, Any]:
     longest, shortest = diameters_mm(lesion.overlay, grid)
     volume = float(lesion.volume_mL)
+    equivalent = 2 * (3000 * volume / (4 * math.pi)) ** (1 / 3)
     return {
         "kind": lesion.kind,
         "host": lesion.host,
         "tissue": lesion.tissue,
         **{f"{axis}_mm": float(c) for axis, c in zip("xyz", lesion.centre_mm)},
         "volume_mL": volume,
-        "equivalent_mm": 2 * (3000 * volume / (4 * math.pi)) ** (1 / 3),
-        "longest_mm": longest,
+        "equivalent_mm": equivalent,
+        "longest_mm": max(longest, equivalent),  # no body of a volume is less long than its ball; voxels may be coarse
         "shortest_mm": shortest,
         "present": int(float(lesion.present) > 0),
     }

@@ -209,6 +209,10 @@ def test_a_trial_names_a_kind_and_changes_it(tmp_path):
     assert found.name == "ms-lesion"
     assert found.resolved().place.margin_mm == 2.0
     assert found.resolved().count.quantile(0.3) == 3
+    assert catalogue.of_kind(file) == found
+    assert catalogue.of_kind("ms-lesion").resolved().count.law != "fixed"
+    with pytest.raises(SpecError, match="does not grow"):
+        catalogue.of_kind(file, days=30.0)
     file.write_text('kind = "ms-lesions"\n')
     with pytest.raises(Exception, match='nearest: "ms-lesion"'):
         spec.read(file, Lesions)
