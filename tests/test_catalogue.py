@@ -79,7 +79,7 @@ def test_a_name_in_two_places_must_say_which(own: Path) -> None:
     assert catalogue.show("scanners/ct-64") == CT
 
 
-@pytest.mark.parametrize("noun", (*catalogue.FOLDERS, *catalogue.PARTS, *catalogue.TABLES))
+@pytest.mark.parametrize("noun", [*catalogue.FOLDERS, *catalogue.PARTS, *catalogue.TABLES])
 def test_every_entry_of_the_real_catalogue_can_be_shown_and_says_what_it_is(noun: str) -> None:
     entries = catalogue.entries(noun)
     assert entries
