@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantomsim.errors import TissueError
-from phantomsim.generators.lesions.regions import bounds, depth_mm, inside, mask, ventricles, within
+from phantomsim.generators.lesions.boxes import bounds, within
+from phantomsim.generators.lesions.regions import depth_mm, inside, mask, ventricles
 from phantomsim.generators.lesions.star import Star
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom

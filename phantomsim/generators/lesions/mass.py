@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from phantomsim.errors import PlacementError
 from phantomsim.generators.lesions import regions
+from phantomsim.generators.lesions.boxes import bounds, pooled
 from phantomsim.generators.lesions.displace import displaced
 from phantomsim.generators.lesions.flow import Flow, coarse_grid, flow
 from phantomsim.generators.lesions.keep import refilled
@@ -38,7 +39,7 @@ def pushed(
         raise PlacementError(f"the phantom has none of mass_effect.moves: {', '.join(effect.moves)}")
     movable = regions.tissue_table(phantom, effect.moves)
     moves = regions.among(label, movable)
-    box = regions.bounds(moves)
+    box = bounds(moves)
     step = max(1, round(COARSE_MM / min(phantom.grid.spacing_mm)))
     grid = coarse_grid(phantom.grid, box, step)
 
@@ -46,7 +47,7 @@ def pushed(
         part, start = lesion(volume)
         low = np.array([int(s) - b.start for s, b in zip(start, box)])
         out, first = np.zeros(grid.shape, np.float32), low // step
-        part = regions.pooled(np.pad(part, [(lo % step, 0) for lo in low]), (step,) * 3)
+        part = pooled(np.pad(part, [(lo % step, 0) for lo in low]), (step,) * 3)
         mine = tuple(slice(max(0, -f), max(0, n - f)) for f, n in zip(first, grid.shape))
         part = part[mine]
         out[tuple(slice(max(0, f), max(0, f) + n) for f, n in zip(first, part.shape))] = part
@@ -54,7 +55,7 @@ def pushed(
 
     yields = regions.among(label[box], regions.tissue_table(phantom, effect.yields))
     steps = (step,) * 3
-    free, fluid = regions.pooled(moves[box], steps), regions.pooled(yields, steps)
+    free, fluid = pooled(moves[box], steps), pooled(yields, steps)
     found = flow(grid, free, fluid, grown, volume_mL, min(effect.share, MOST_SHARE))
     after = displaced(phantom, found, movable)
     whole, start = lesion(volume_mL)

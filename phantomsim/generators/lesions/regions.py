@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim.errors import TissueError
+from phantomsim.generators.lesions.boxes import bounds, cut_out, fine, grown, pooled, widened, within
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
 
@@ -115,18 +116,18 @@ def ventricles(
     if organ_names(phantom, VENTRICLES):
         return cut_out(mask(phantom, (VENTRICLES,), box) & among(label, tissue_table(phantom, ("csf",))), box)
     deep = depth > DEEP_MM
-    near = _widened(bounds(deep), NEAR, deep.shape)  # what lies further from the deep is not looked at
+    near = widened(bounds(deep), NEAR, deep.shape)  # what lies further from the deep is not looked at
     fluid, grey, white = (
         among(label[near], tissue_table(phantom, (name,))) for name in ("csf", "grey-matter", "white-matter")
     )
-    core = deep[near] & fluid & ~_grown(grey, 1)
+    core = deep[near] & fluid & ~grown(grey, 1)
     parted = round(PARTED_MM / max(phantom.grid.spacing_mm))
-    core = ~_grown(~core, parted)
+    core = ~grown(~core, parted)
     found = _walled(core, fluid, white, brain[near])
     if found is None:
         raise TissueError(f"{phantom.facts.subject}: the phantom has no ventricles that could be told")
-    about = _widened(bounds(found), 2 + parted, found.shape)
-    return cut_out(_grown(found[about], 2 + parted) & fluid[about], within(about, within(near, box)))
+    about = widened(bounds(found), 2 + parted, found.shape)
+    return cut_out(grown(found[about], 2 + parted) & fluid[about], within(about, within(near, box)))
 
 
 def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.ndarray) -> np.ndarray | None:
@@ -138,23 +139,11 @@ def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.nd
     for i in np.argsort(-sizes[1:])[:12] + 1:  # from large to small; the rest are crumbs
         if sizes[i] < LEAST_PART * most:
             break
-        cut = _widened(boxes[i - 1], 4, pieces.shape)
-        shell = _grown(pieces[cut] == i, 3) & ~fluid[cut] & brain[cut]
+        cut = widened(boxes[i - 1], 4, pieces.shape)
+        shell = grown(pieces[cut] == i, 3) & ~fluid[cut] & brain[cut]
         if shell.any() and white[cut][shell].mean() >= WHITE_WALL:
             kept[i], most = True, max(most, int(sizes[i]))
     return kept[pieces] if kept.any() else None
-
-
-def _grown(mask: np.ndarray, times: int) -> np.ndarray:
-    """With the six neighbours of each voxel, so many times."""
-    for _ in range(times):
-        out = mask.copy()
-        for axis in range(3):
-            here, there = np.moveaxis(out, axis, 0), np.moveaxis(mask, axis, 0)
-            here[1:] |= there[:-1]
-            here[:-1] |= there[1:]
-        mask = out
-    return mask
 
 
 def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
@@ -167,7 +156,7 @@ def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
     spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
     half = 0.5 * min(spacing)
     distance = ndimage.distance_transform_edt(coarse >= 0.5, spacing).astype(np.float32) - half
-    return _fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
+    return fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
 
 
 def far_mm(thing: np.ndarray, where: tuple[slice, ...], grid: Grid, box: tuple[slice, ...]) -> np.ndarray:
@@ -189,48 +178,3 @@ def far_mm(thing: np.ndarray, where: tuple[slice, ...], grid: Grid, box: tuple[s
     for axis, (b, first, s) in enumerate(zip(box, low, step)):
         distance = np.take(distance, (np.arange(b.start, b.stop) - first) // s, axis)
     return distance
-
-
-def bounds(region: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box around a region; an empty one where there is nothing."""
-    flat = np.asarray(region.any(axis=0))
-    lines = [region.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0)]
-    found = [np.flatnonzero(line) for line in lines]
-    return tuple(slice(int(i[0]), int(i[-1]) + 1) if len(i) else slice(0, 0) for i in found)
-
-
-def pooled(values: np.ndarray, step: Sequence[int]) -> np.ndarray:
-    """Mean over coarse voxels of so many fine ones along z, y, x, float32; what is missing at the end counts as 0."""
-    whole = values.dtype == bool
-    total = np.pad(values.view(np.uint8) if whole else values, [(0, (-n) % s) for n, s in zip(values.shape, step)])
-    for axis, s in enumerate(step[:2]):  # over rows, which is quick
-        split = (*total.shape[:axis], -1, s, *total.shape[axis + 1 :])
-        total = total.reshape(split).sum(axis=axis + 1, dtype=np.uint16 if whole and axis else total.dtype)
-    every = sum(total[..., i :: step[2]].astype(np.float32) for i in range(step[2]))
-    return np.asarray(every / np.float32(np.prod(step)), np.float32)
-
-
-def within(box: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
-    """A box of another one's voxels, in the grid of which that is a box."""
-    return tuple(slice(o.start + b.start, o.start + b.stop) for b, o in zip(box, other))
-
-
-def cut_out(region: np.ndarray, box: tuple[slice, ...]) -> tuple[np.ndarray, tuple[slice, ...]]:
-    """A region of a box in the smallest box."""
-    own = bounds(region)
-    return region[own], within(own, box)
-
-
-def _widened(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    return tuple(slice(max(0, b.start - by), min(n, b.stop + by)) for b, n in zip(box, shape))
-
-
-def _fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndarray:
-    """Linear interpolation to the voxels that were pooled, after the padding of one coarse voxel in front."""
-    out = coarse
-    for axis, (n, s) in enumerate(zip(shape, step)):
-        at = (np.arange(n) + 0.5) / s + 0.5  # index in coarse voxels, the first of which is the padding
-        low = np.clip(np.floor(at).astype(int), 0, out.shape[axis] - 2)
-        part = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
-        out = np.take(out, low, axis) * (1 - part) + np.take(out, low + 1, axis) * part
-    return out

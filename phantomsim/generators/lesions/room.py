@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions import regions
+from phantomsim.generators.lesions.boxes import bounds
 from phantomsim.generators.lesions.conform import Space
 from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
 from phantomsim.grid import Grid
@@ -52,7 +53,7 @@ class Room:
         forbidden = regions.tissue_table(phantom, kind.place.forbidden)
         if "air" in phantom.tissues and "air" not in kind.host:
             forbidden[phantom.tissue_index("air")] = True
-        box = regions.bounds(host)
+        box = bounds(host)
         mask = eroded(host[box], phantom.grid, kind.place.margin_mm)
         room = cls(phantom, kind.place, host, box, np.flatnonzero(mask), None, forbidden)
         room.space = Space(phantom)

@@ -1,0 +1,64 @@
+"""Boxes of voxels, and what is done to regions in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def bounds(region: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box around a region; an empty one where there is nothing."""
+    flat = np.asarray(region.any(axis=0))
+    lines = [region.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0)]
+    found = [np.flatnonzero(line) for line in lines]
+    return tuple(slice(int(i[0]), int(i[-1]) + 1) if len(i) else slice(0, 0) for i in found)
+
+
+def pooled(values: np.ndarray, step: Sequence[int]) -> np.ndarray:
+    """Mean over coarse voxels of so many fine ones along z, y, x, float32; what is missing at the end counts as 0."""
+    whole = values.dtype == bool
+    total = np.pad(values.view(np.uint8) if whole else values, [(0, (-n) % s) for n, s in zip(values.shape, step)])
+    for axis, s in enumerate(step[:2]):  # over rows, which is quick
+        split = (*total.shape[:axis], -1, s, *total.shape[axis + 1 :])
+        total = total.reshape(split).sum(axis=axis + 1, dtype=np.uint16 if whole and axis else total.dtype)
+    every = sum(total[..., i :: step[2]].astype(np.float32) for i in range(step[2]))
+    return np.asarray(every / np.float32(np.prod(step)), np.float32)
+
+
+def within(box: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
+    """A box of another one's voxels, in the grid of which that is a box."""
+    return tuple(slice(o.start + b.start, o.start + b.stop) for b, o in zip(box, other))
+
+
+def cut_out(region: np.ndarray, box: tuple[slice, ...]) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """A region of a box in the smallest box."""
+    own = bounds(region)
+    return region[own], within(own, box)
+
+
+def widened(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(max(0, b.start - by), min(n, b.stop + by)) for b, n in zip(box, shape))
+
+
+def fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndarray:
+    """Linear interpolation to the voxels that were pooled, after the padding of one coarse voxel in front."""
+    out = coarse
+    for axis, (n, s) in enumerate(zip(shape, step)):
+        at = (np.arange(n) + 0.5) / s + 0.5  # index in coarse voxels, the first of which is the padding
+        low = np.clip(np.floor(at).astype(int), 0, out.shape[axis] - 2)
+        part = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
+        out = np.take(out, low, axis) * (1 - part) + np.take(out, low + 1, axis) * part
+    return out
+
+
+def grown(mask: np.ndarray, times: int) -> np.ndarray:
+    """With the six neighbours of each voxel, so many times."""
+    for _ in range(times):
+        out = mask.copy()
+        for axis in range(3):
+            here, there = np.moveaxis(out, axis, 0), np.moveaxis(mask, axis, 0)
+            here[1:] |= there[:-1]
+            here[:-1] |= there[1:]
+        mask = out
+    return mask
