@@ -12,9 +12,8 @@ from phantomsim.generators.spec import Texture
 from phantomsim.grid import Grid
 
 #: Tissues that are even: fluids and gas, which are stirred, the lens and what is made.
-EVEN = frozenset(
-    {"air", "water", "csf", "blood", "bladder", "gallbladder", "bile", "urine", "eye", "lens", "polycarbonate", "carbon"}
-)
+FLUIDS = {"air", "water", "csf", "blood", "bladder", "gallbladder", "bile", "urine", "eye"}
+EVEN = frozenset(FLUIDS | {"lens", "polycarbonate", "carbon"})
 TILE = 128  # voxels; a power of two for the transform. The field repeats beyond.
 CUT_SD = 4.0  # the density stays believable
 LEAST = 0.05  # and positive, in lung and spongy bone too
