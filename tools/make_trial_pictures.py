@@ -22,7 +22,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 REACH_MM = 45.0  # shown around the lesion
-DPI = 80
+DPI, WIDEST_IN = 80, 12.5
 
 
 def cell(axes: plt.Axes, one: ExampleSlice, outlined: bool) -> None:
@@ -45,7 +45,8 @@ def picture(folder: Path, out: Path) -> Path:
     trial = run.trial()
     shown = examples(trial, run.done(), run.pictures())
     arms, patients = [a.name for a in trial.arms], sorted({e.patient for e in shown})
-    size = 2.0 * len(patients), 2.0 * len(arms)
+    inches = min(2.0, WIDEST_IN / len(patients))
+    size = inches * len(patients), inches * len(arms)
     figure, axes = plt.subplots(len(arms), len(patients), figsize=size, squeeze=False, facecolor="black")
     for one in shown:
         row, column = arms.index(one.arm), patients.index(one.patient)
