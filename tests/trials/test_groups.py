@@ -9,8 +9,9 @@ import tomli_w
 from toy_bodies import body, save, spec_of
 
 import phantomsim
-from phantomsim.errors import PlacementError
+from phantomsim.errors import PlacementError, SpecError
 from phantomsim.generators.generate import generate
+from phantomsim.generators.lesions import catalogue
 from phantomsim.trials.folder import RunFolder
 from phantomsim.trials.groups import titles
 from phantomsim.trials.patient import simulate_patient
@@ -97,3 +98,14 @@ def test_twin_without_the_lesion_is_the_healthy_patient_in_its_phase(mixed):
         np.testing.assert_array_equal(np.asarray(twin.fraction(name)), theirs)
     assert patient.lesions[0].tissue.startswith("iodine-hepatocellular-carcinoma")
     assert float(np.asarray(patient.fraction(patient.lesions[0].tissue)).max()) > 0.5
+
+
+def test_a_trial_takes_every_kind_of_the_catalogue():
+    names = catalogue.names()
+    told = ", ".join(f'{{kind="{name}"}}' for name in names)
+    trial = phantomsim.load_trial("quickstart", [f"population.lesions=[{told}]"])
+    assert len(names) >= 19
+    assert [lesions.name for lesions in trial.population.kinds] == names
+    assert [trial.population.lesions_of(p).name for p in (0, 1, len(names))] == [names[0], names[1], names[0]]
+    with pytest.raises(SpecError, match=r"population\.lesions.*has 0 items"):
+        phantomsim.load_trial("quickstart", ["population.lesions=[]"])
