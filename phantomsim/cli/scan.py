@@ -58,5 +58,5 @@ def command(
     picture, notices = scan(phantom, arm, out, form, seed)
     for notice in notices:
         click.echo(notice, err=True)
-    click.echo(f"Scan: {out}")
+    click.echo(f"Scan: {out} (by {arm.scanner.name}, protocol {arm.name})")
     click.echo(f"Picture: {picture}")

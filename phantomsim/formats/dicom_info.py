@@ -42,8 +42,16 @@ NAMES = {"CT": _COMMON | _CT, "MR": _COMMON | _MR}
 # Scanning Sequence and Sequence Variant of the sequences that the MR scanner has.
 _SEQUENCES = {
     "spin-echo": (["SE"], ["NONE"]),
+    "turbo-spin-echo": (["SE"], ["SK"]),
     "inversion-recovery": (["IR", "SE"], ["NONE"]),
     "spoiled-gre": (["GR"], ["SP"]),
+    "multi-echo-gre": (["GR"], ["SP"]),
+    "radial-gre": (["GR"], ["SP"]),
+    "spiral-gre": (["GR"], ["SP"]),
+    "bssfp": (["GR"], ["SS"]),
+    "mprage": (["IR", "GR"], ["SP", "MP"]),
+    "gre-epi": (["EP", "GR"], ["SK"]),
+    "se-epi": (["EP", "SE"], ["SK"]),
 }
 _BODY = {"head": "HEAD", "neck": "NECK", "chest": "CHEST", "abdomen": "ABDOMEN", "pelvis": "PELVIS"}
 # CTDI phantoms (PS3.16, CID 4052) by diameter.
@@ -120,8 +128,11 @@ def _mr(out: Dataset, info: Mapping[str, Any]) -> None:
     scanning, variant = _SEQUENCES.get(str(info.get("sequence")), (["RM"], ["NONE"]))  # RM: research mode
     out.ScanningSequence, out.SequenceVariant = scanning, variant
     out.ScanOptions = None
-    out.MRAcquisitionType = "2D"
-    out.EchoTrainLength = 1
+    out.MRAcquisitionType = "3D" if info.get("encoding") == "3d" else "2D"
+    spin_echoes = "SE" in scanning and "EP" not in scanning
+    out.EchoTrainLength = int(info.get("echo_train") or 1) if spin_echoes else 1
+    if spin_echoes and out.EchoTrainLength > 1:
+        out.SequenceVariant = ["SK"]
     for keyword in ("RepetitionTime", "EchoTime"):
         if keyword not in out:
             setattr(out, keyword, None)

@@ -118,6 +118,8 @@ def merge(base: Node, over: Node) -> Node:
         table = without_rivals(base.value, over.value)
         for key, child in over.value.items():
             table[key] = merge(table[key], child) if key in table else child
+        if not over.is_set:  # what a file adds stands before its base: its own protocol is the first
+            table = {key: table[key] for key in [*(k for k in over.value if k not in base.value), *table]}
         return replace(over, value=table)
     if isinstance(over.value, dict) and isinstance(base.value, list) and over.is_set:
         numbers = {index(base, key): child for key, child in over.value.items()}

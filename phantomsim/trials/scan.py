@@ -6,7 +6,6 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +15,12 @@ import numpy as np
 from phantomsim.algorithms.interface import AlgorithmInput
 from phantomsim.algorithms.run import run as run_algorithm
 from phantomsim.errors import FormatError, ScannerError, SpecError, StoreError
-from phantomsim.formats import dicom, nifti, zarr_store
+from phantomsim.formats import zarr_store
 from phantomsim.generators.lesions.truth import fraction_on
-from phantomsim.image import Image, RawData
+from phantomsim.image import Image
 from phantomsim.keys import acquisition_key, hash32
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.mr.sampling import spare_echoes
+from phantomsim.scanners.mr.sampling import measured_pairs, spare_echoes
 from phantomsim.scanners.mr.spec import MRProtocol, MRScanner
 from phantomsim.scanners.position import isocentre
 from phantomsim.spec import Catalogued, assemble, canonical, read
@@ -29,23 +28,11 @@ from phantomsim.specfile.load import tell
 from phantomsim.store import atomic_dir, atomic_write_text, require_empty
 from phantomsim.trials import raw_ismrmrd
 from phantomsim.trials.case import geometry_of
-from phantomsim.trials.picture import save_slices, window_of
+from phantomsim.trials.picture import save_slices
+from phantomsim.trials.scan_files import Scanned, write
 from phantomsim.trials.spec import Arm, Scanner
 
-
-@dataclass(frozen=True)
-class Scanned:
-    """One scan of one phantom.
-
-    Attributes:
-        lesion_fraction: float32 [z, y, x] on the image's grid; zero without lesions.
-        dose: what the scan cost.
-    """
-
-    image: Image
-    raw: RawData
-    lesion_fraction: np.ndarray
-    dose: dict[str, float | str]
+SPARE = 0.1  # of the echoes, beyond which a train that does not divide its lines is worth a word
 
 
 def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) -> Scanned:
@@ -175,7 +162,7 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
         found = scan_phantom(phantom, arm, seed)
     facts = {"phantom": str(path), "seed": seed, "dose": found.dose, "arm": json.loads(canonical(arm))}
     with atomic_dir(out) as work:
-        _write(found, phantom, arm, work, form)
+        write(found, phantom, arm, work, form)
         zarr_store.write_raw(work / "raw.zarr", found.raw)
         if form == "ismrmrd":
             raw_ismrmrd.to_ismrmrd(work / "raw.h5", arm.build(), found.raw, arm.scanner.name, arm.name)
@@ -199,9 +186,12 @@ def _other_engine(arm: Arm) -> Iterator[None]:
 def _notices(found: Scanned, phantom: Phantom, arm: Arm) -> list[str]:
     """What a person should know before looking at the image."""
     notices = []
+    if "scan_time_s" in found.dose:
+        notices.append(f"Scan time: {float(found.dose['scan_time_s']):.1f} s")
     if any(float(s.present) > 0 for s in phantom.lesions) and not found.lesion_fraction.any():
         notices.append("The phantom's lesion lies outside the slices; try --set protocol.centre_on=lesion")
-    if isinstance(arm.protocol, MRProtocol) and (spare := spare_echoes(arm.protocol)):
+    spare = spare_echoes(arm.protocol) if isinstance(arm.protocol, MRProtocol) else 0
+    if isinstance(arm.protocol, MRProtocol) and spare > SPARE * len(measured_pairs(arm.protocol)):
         train = arm.protocol.echo_train
         notices.append(f"protocol.echo_train = {train} does not divide the measured lines: {spare} echoes read nothing")
     if "truncated_mm" in found.dose:
@@ -211,38 +201,3 @@ def _notices(found: Scanned, phantom: Phantom, arm: Arm) -> list[str]:
             " protocol.field_mm, if the scanner has it, would see the whole"
         )
     return notices
-
-
-def _write(found: Scanned, phantom: Phantom, arm: Arm, out: Path, form: str) -> None:
-    lesion = Image(found.lesion_fraction, found.image.grid, "1") if phantom.lesions else None
-    if form == "dicom":
-        info = arm.reconstruction.model_dump() | arm.protocol.model_dump() | found.dose
-        info |= {"scanner": arm.scanner.name, "protocol": arm.name}
-        info |= {"field_T": getattr(arm.scanner, "field_T", None), "mA": _mA(info)}
-        modality = arm.scanner.kind.upper()
-        dicom.write_series(
-            out / "dicom",
-            found.image,
-            modality=modality,
-            facts=phantom.facts,
-            info=_plain(info),
-            window=window_of(found.image),
-        )
-        if (found.lesion_fraction >= 0.5).any():
-            dicom.write_seg(out / "lesion.dcm", out / "dicom", {"lesion": found.lesion_fraction >= 0.5})
-        return
-    for name, image in (("image", found.image), ("lesion", lesion)):
-        if image is not None and form in ("zarr", "ismrmrd"):
-            zarr_store.write_image(out / f"{name}.ome.zarr", image)
-        elif image is not None:
-            nifti.write(out / f"{name}.nii.gz", image.values, image.grid)
-
-
-def _mA(info: dict[str, Any]) -> float | None:
-    """Tube current of a turn; None for MR."""
-    return info["mAs"] / info["rotation_s"] if "mAs" in info else None
-
-
-def _plain(info: dict[str, Any]) -> dict[str, Any]:
-    """What a DICOM header can hold: numbers and text."""
-    return {key: value for key, value in info.items() if isinstance(value, int | float | str)}

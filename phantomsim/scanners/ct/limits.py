@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
 from phantomsim.scanners.ct.spec.protocol import LEAST_MAS, MOST_MAS
+from phantomsim.scanners.memory import gibibytes, physical_bytes
 
 if TYPE_CHECKING:
     from phantomsim.scanners.ct.readout import Readout
@@ -101,11 +101,6 @@ def check_readings(protocol: CTProtocol, columns: int) -> None:
         )
 
 
-def gibibytes(size: float) -> str:
-    """A size for people."""
-    return f"{size / 2**30:.3g} GiB" if size < 1e6 * 2**30 else "more than a million GiB"
-
-
 def check_image(wanted: CTReconstruction, field_mm: float) -> None:
     """Raises ScannerError for an image outside the scan field, or one that does not fit into memory."""
     x, y = (max(abs(at) - wanted.fov_mm / 2, 0.0) for at in wanted.offset_mm[:2])
@@ -143,14 +138,6 @@ def check_memory(need: int, geometry: Geometry, phantom: Phantom) -> None:
             f" machine has {gibibytes(there)}. Use fewer views, rows or turns, bin cells (binned_rows, binned_columns),"
             " or coarser voxels"
         )
-
-
-def physical_bytes() -> int:
-    """Memory of the machine; 0 where it cannot be told."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return 0
 
 
 def found_mAs(mAs: float, protocol: CTProtocol) -> float:

@@ -23,6 +23,7 @@ from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
 from phantomsim.materials import MRProperties, relaxation
 from phantomsim.phantom import Phantom
+from phantomsim.scanners.memory import gibibytes, physical_bytes
 from phantomsim.scanners.mr import coils, maps, noise
 from phantomsim.scanners.mr.expected import Expected, bare, complete, measured
 from phantomsim.scanners.mr.imaging import image as imaging
@@ -51,6 +52,13 @@ class Scan:
             raise ScannerError(
                 f"acceleration is {wanted}; {scanner.name} has {self.count} coils. Accelerate at most that much, or "
                 'set sampling = "variable-density"'
+            )
+        there = physical_bytes()
+        if there and self.memory_bytes > there:
+            raise ScannerError(
+                f"{protocol.slices} slices of {protocol.matrix[0]} x {protocol.matrix[1]} pixels by {self.count} coils"
+                f" need about {gibibytes(self.memory_bytes)}; this machine has {gibibytes(there)}. Lower"
+                " protocol.matrix or protocol.slices"
             )
         played(self.scanner, protocol)  # what the scanner cannot play is refused here
 

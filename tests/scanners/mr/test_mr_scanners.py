@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from phantomsim import catalogue
+from phantomsim import catalogue, spec
 from phantomsim.materials import relaxation
 from phantomsim.scanners.mr import coils, noise
 from phantomsim.scanners.mr.fields.transmit import dielectric
@@ -21,7 +21,7 @@ def scanner(request):
     return MRScanner.model_validate(tomllib.loads((FOLDER / f"{request.param}.toml").read_text()))
 
 
-def test_every_field_of_the_issue_has_a_scanner():
+def test_the_catalogue_has_scanners_of_five_fields():
     fields = {tomllib.loads((FOLDER / f"{name}.toml").read_text())["field_T"] for name in NAMES}
     assert fields == {0.055, 0.55, 1.5, 3.0, 7.0}
 
@@ -107,3 +107,23 @@ def test_gradients_can_encode_what_the_protocols_ask(scanner):
         fov = p.fov_mm[1] if p.phase_axis == "y" else p.fov_mm[0]
         gradient = p.bandwidth_Hz / (42.577e3 * fov * 1e-3)
         assert gradient < scanner.hardware.max_gradient_mT_per_m
+
+
+def test_what_a_file_adds_to_its_base_comes_first(tmp_path):
+    text = Path(FOLDER / "mr-3t.toml").read_text()
+    own = "[protocols.own]" + text.split("[protocols.t2-tse]")[1].split("\n[")[0] + "\n[protocols.flair]\nslices = 2\n"
+    (tmp_path / "mine.toml").write_text('base = "mr-3t"\nname = "mine"\n' + own)
+    names = list(spec.read(tmp_path / "mine.toml", MRScanner).protocols)
+    assert names == ["own", *spec.read("mr-3t", MRScanner).protocols]
+
+
+def test_noise_at_the_wires_of_a_solenoid_is_not_made_loud():
+    """Where the coil hears next to nothing, an image divided by its sensitivity would be noise alone."""
+    scanner = spec.read("mr-0.055t", MRScanner)
+    scan = scanner.build(scanner.protocols["t1-spin-echo"].model_copy(update={"slices": 1}))
+    sd = scan.noise_sd(scanner.reconstructions["sense"])
+    assert sd.max() < 10.5 * np.median(sd)
+    middle = sd.shape[1] // 2, sd.shape[2] // 2
+    heard = np.abs(np.asarray(scan._maps)).ravel()
+    assert heard.min() < 0.05 * np.median(heard)  # or nothing was tried
+    assert sd[0][middle] == pytest.approx(np.median(sd), rel=0.5)
