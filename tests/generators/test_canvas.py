@@ -14,7 +14,7 @@ ORGANS = ("air", "fat", "liver", "spleen", "vessel")
 def painted(draw, numbers, voxel_mm=2.0, shape=(40, 36, 44), levels=None):
     first = painting.first_mm(shape, voxel_mm, (0.3, -0.2, 0.1))
     if levels is None:
-        levels, _ = painting.plan(
+        levels, _, _ = painting.plan(
             draw, ORGANS, shape, painting.voxels_per_cm(voxel_mm), jnp.float32(voxel_mm), jnp.asarray(first), numbers
         )
     return painting.paint(draw, ORGANS, shape, voxel_mm, first, numbers, levels), levels

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from phantomsim.generators.procedural import painting
-from phantomsim.generators.procedural.canvas import Numbers, Painted
+from phantomsim.generators.procedural.canvas import Painted
 from phantomsim.generators.procedural.region import Region
 from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.laws import Law
-
-CHUNK = 4  # patients painted together on a CPU; more gains nothing there
 
 
 @dataclass(frozen=True)
@@ -46,37 +41,14 @@ class Cohort:
 
 def cohort(spec: Procedural, region: Region, seed: int, patients: int) -> Cohort:
     """Draw patients 0 .. patients - 1 of a generator, the same as `generate` gives."""
-    from phantomsim.generators.procedural.generate import person
+    from phantomsim.generators.procedural.generate import person, planned
 
     people = [person(spec, seed, i) for i in range(patients)]
-    painted = []
-    for start in range(0, patients, CHUNK):
-        some = [people[min(start + k, patients - 1)][1] for k in range(CHUNK)]
-        numbers = jax.tree_util.tree_map(lambda *v: jnp.stack(v), *some)
-        painted.append(jax.device_get(_paint(region, numbers)))
-    parts = [np.concatenate(p)[:patients] for p in zip(*painted)]
+    parts = [np.stack(p) for p in zip(*(jax.device_get(planned(region, numbers)[2]) for _, numbers in people))]
     whole = Painted(*parts)  # type: ignore[arg-type]
     facts = {k: np.array([f[k] for f, _ in people], float) for k, v in people[0][0].items() if not isinstance(v, str)}
     facts["male"] = np.array([f["sex"] == "male" for f, _ in people], float)
     return Cohort(region, facts, _volumes(whole, region), parts[0])
-
-
-def _paint(region: Region, numbers: Numbers) -> Painted:
-    shape, voxel, per_cm = region.plan_shape, region.plan_voxel_mm, painting.voxels_per_cm(region.plan_voxel_mm)
-    first = jnp.asarray(painting.first_mm(shape, voxel, region.plan_centre_mm))
-    return _painted(region.draw, tuple(region.organs), shape, per_cm, jnp.float32(voxel), first, numbers)
-
-
-@partial(jax.jit, static_argnames=("draw", "organs", "shape", "per_cm"))
-def _painted(draw, organs, shape, per_cm, voxel_mm, first, numbers):  # type: ignore[no-untyped-def]
-    """Solve the levels and paint, one patient after the other; as of `painting.plan`."""
-
-    def one(n: Numbers) -> Painted:
-        canvas = painting.Canvas(painting.axes(shape, voxel_mm, first), organs, voxel_mm, per_cm, None)
-        draw(canvas, n)  # painted as it is solved: the levels hold on this very grid
-        return canvas.now
-
-    return jax.lax.map(one, numbers)
 
 
 def _volumes(painted: Painted, region: Region) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from phantomsim.generators import texture
 from phantomsim.generators.procedural import abdomen, breast, chest, covariates, head, painting
-from phantomsim.generators.procedural.canvas import Numbers
+from phantomsim.generators.procedural.canvas import Numbers, Painted
 from phantomsim.generators.procedural.region import Region
 from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.grid import Grid
@@ -34,7 +34,7 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     keys = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
     facts, numbers = person(spec, seed, patient)
     grid = Grid.centred(spec.shape, (spec.voxel_mm,) * 3, (0.0, 0.0, spec.centre_z_mm))
-    levels, volumes = planned(region, numbers)
+    levels, volumes, _ = planned(region, numbers)
     first = painting.first_mm(spec.shape, spec.voxel_mm, (0.0, 0.0, spec.centre_z_mm))
     names = tuple(region.organs)
     painted = painting.paint(region.draw, names, spec.shape, spec.voxel_mm, first, numbers, levels)
@@ -67,8 +67,8 @@ _grow = partial(
 )(lambda grow, numbers, key: grow(numbers, key))
 
 
-def planned(region: Region, numbers: Numbers) -> tuple[Numbers, Numbers]:
-    """Levels [mm] and volumes [mL] of a patient's organs."""
+def planned(region: Region, numbers: Numbers) -> tuple[Numbers, Numbers, Painted]:
+    """Levels [mm] and volumes [mL] of a patient's organs, and the patient on the region's coarse grid."""
     first = painting.first_mm(region.plan_shape, region.plan_voxel_mm, region.plan_centre_mm)
     per_cm = painting.voxels_per_cm(region.plan_voxel_mm)
     where = (jnp.float32(region.plan_voxel_mm), jnp.asarray(first))

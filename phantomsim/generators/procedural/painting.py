@@ -42,11 +42,11 @@ def plan(
     voxel_mm: Number,
     first: jax.Array,
     numbers: Numbers,
-) -> tuple[Numbers, Numbers]:
-    """Levels [mm] and volumes [mL] of all organs, from a coarse grid of the whole region."""
+) -> tuple[Numbers, Numbers, Painted]:
+    """Levels [mm] and volumes [mL] of all organs, from a coarse grid of the whole region, and what is painted there."""
     canvas = Canvas(axes(shape, voxel_mm, first), organs, voxel_mm, per_cm, None)
     draw(canvas, numbers)
-    return canvas.levels, canvas.volumes_mL
+    return canvas.levels, canvas.volumes_mL, canvas.now
 
 
 @partial(jax.jit, static_argnames=("draw", "organs", "shape", "per_cm"))

@@ -92,7 +92,7 @@ def test_sampled_breasts_obey_published_figures():
 @pytest.mark.slow
 def test_painting_reads_place_alone(woman):
     first = painting.first_mm((8, 20, 20), 4.0, (0.0, -60.0, 0.0))
-    levels, _ = generate.planned(draw.COMPRESSED, woman)
+    levels, _, _ = generate.planned(draw.COMPRESSED, woman)
     args = (draw.COMPRESSED.draw, tuple(draw.COMPRESSED.organs), (8, 20, 20), 3, jnp.float32(4.0))
     whole = painting.paint_slab(*args, jnp.asarray(first), woman, levels)
     upper = painting.paint_slab(*args, jnp.asarray(first) + jnp.array([0.0, 0.0, 16.0]), woman, levels)

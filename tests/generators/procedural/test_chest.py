@@ -80,7 +80,7 @@ def test_a_finer_grid_shows_the_same_patient():
     _, n = person(CHEST, 5, 0)
     names = tuple(REGION.organs)
     first = jnp.asarray(painting.first_mm(REGION.plan_shape, REGION.plan_voxel_mm, REGION.plan_centre_mm))
-    levels, _ = painting.plan(REGION.draw, names, REGION.plan_shape, 2, jnp.float32(REGION.plan_voxel_mm), first, n)
+    levels, _, _ = painting.plan(REGION.draw, names, REGION.plan_shape, 2, jnp.float32(REGION.plan_voxel_mm), first, n)
     fine = painting.paint(
         REGION.draw, names, (112, 124, 156), 3.0, painting.first_mm((112, 124, 156), 3.0, (0.0, 0.0, 0.0)), n, levels
     )
