@@ -10,6 +10,8 @@ import pytest
 CACHE = tempfile.TemporaryDirectory(prefix="phantomsim-jax-")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", CACHE.name)
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.05")
+# As workers have it: flags are part of what compiled code is found by, and tests run side by side anyway.
+os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
 
 
 WHOLE = {"trials", "cli", "generators", "procedural"}  # folders of whole runs, the longest tests

@@ -20,13 +20,15 @@ from typing import IO, Any
 from phantomsim.errors import TrialError
 from phantomsim.store import writing
 
+ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
+
 
 def worker_environment(threads: int) -> dict[str, str]:
     """The environment of a worker: XLA and BLAS with a fixed number of threads, whatever the machine has."""
     count = str(threads)
     flags = os.environ.get("XLA_FLAGS", "")
-    if threads == 1:
-        flags += " --xla_cpu_multi_thread_eigen=false"
+    if threads == 1 and ONE_THREAD not in flags:
+        flags += " " + ONE_THREAD
     fixed = {"NPROC": count, "OMP_NUM_THREADS": count, "OPENBLAS_NUM_THREADS": count, "MKL_NUM_THREADS": count}
     return {**os.environ, **fixed, "XLA_FLAGS": flags.strip()}
 

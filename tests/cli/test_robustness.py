@@ -123,6 +123,7 @@ def test_bad_label_file_stops_the_run_with_its_name(
     assert list((tmp_path / "phantoms").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_resume_goes_on_when_the_file_is_mended(trial: Path, bodies: Path, tmp_path: Path, undisturbed: Path) -> None:
     good = (bodies / "two.nii.gz").read_bytes()
     truncate(bodies / "two.nii.gz")

@@ -28,7 +28,8 @@ DURA_MM = 0.7  # 0.3 to 0.8 mm (unverified)
 GYRUS_MM = 23.0  # wavelength of the folding field at the surface: a gyrus is about half of it (unverified)
 DEPTH_MM, DEPTH_SD_MM = 15.0, 5.0  # of sulci (unverified)
 STEM = ((0.0, -14.0, 0.0), (0.0, -13.0, -26.0), (0.0, -24.0, -46.0), (0.0, -28.0, -70.0))  # midbrain to cord
-LOST = 1.05  # of the cerebellum to the fluid about it
+PEDUNCLE_MM = 4.0  # within the cerebellum (unverified)
+LOST = 1.03  # of the cerebellum to the fluid about it
 BRAIN = ["cerebral-white-matter", "cerebral-cortex", "cerebellar-cortex", "cerebellar-white-matter", "brain-stem"]
 
 
@@ -121,7 +122,9 @@ def _hind(canvas: Canvas, p: Point, s: Spaces) -> None:
     folia = 3.0 * jnp.sin(11.0 * angle + 0.09 * p[0]) * jnp.clip(radius / 20.0, 0.0, 1.0)
     canvas.put("cerebellar-cortex", s.cerebellum)
     canvas.put("cerebellar-white-matter", s.cerebellum + 7.5 + folia, on=["cerebellar-cortex"])
-    canvas.put("brain-stem", s.stem, on=["cerebral-white-matter", "cerebral-cortex", "cerebellar-cortex"])
+    # Peduncles end near the cerebellum's surface: between its folia they would be crumbs.
+    stem = jnp.maximum(s.stem, -s.cerebellum - PEDUNCLE_MM)
+    canvas.put("brain-stem", stem, on=["cerebral-white-matter", "cerebral-cortex", "cerebellar-cortex"])
 
 
 def _partitions(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> None:
