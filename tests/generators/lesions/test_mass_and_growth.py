@@ -26,6 +26,7 @@ def bled(head):
     return place(head, Lesions(kind=catalogue.kind("haemorrhage-deep"), volume_mL=25.0), 5, 2)
 
 
+@pytest.mark.slow
 def test_flow_meets_the_radial_law_and_never_folds():
     for law in mass_laws(("haemorrhage-epidural",), (10.0, 100.0)):
         assert law.passed, law

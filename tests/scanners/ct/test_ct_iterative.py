@@ -220,7 +220,9 @@ def test_pairs_sum_to_the_squared_slope_of_a_ramp():
         assert total == pytest.approx(0.5, rel=0.05)
 
 
-@pytest.mark.parametrize("name", ["quadratic", "huber", "fair", "qggmrf"])
+@pytest.mark.parametrize(
+    "name", ["quadratic", "qggmrf", *(pytest.param(n, marks=pytest.mark.slow) for n in ("huber", "fair"))]
+)
 def test_pwls_reaches_the_minimum_that_scipy_finds(lengths, truth, name):
     data, weights = noisy(lengths, truth)
     scan, beta = operators(lengths), 150.0

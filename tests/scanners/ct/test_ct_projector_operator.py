@@ -34,7 +34,7 @@ PATHS = pytest.mark.parametrize(
         for f in ("point", "cell")
     ],
 )
-FOOTPRINTS = pytest.mark.parametrize("footprint", ["point", "cell"])
+FOOTPRINTS = pytest.mark.parametrize("footprint", [pytest.param("point", marks=pytest.mark.slow), "cell"])
 
 
 def draw(shape, seed=1):
