@@ -84,7 +84,7 @@ def main(debug: bool) -> None:
     """Virtual clinical trials of medical imaging algorithms.
 
     \b
-    phantomsim run trials/quickstart.toml     a first trial, in two minutes
+    phantomsim run trials/quickstart.toml     a first trial, in some minutes
     phantomsim catalogue                      what there is to build on
     """
     compiled.keep()

@@ -195,7 +195,8 @@ class Draft:
     def _boxed(self, grid: Grid, middle: np.ndarray, volume_mL: float) -> tuple[tuple[int, int, int], np.ndarray]:
         """The box of a lesion and where it starts; it lies in the grid, as wide as that allows."""
         box = np.minimum(self._box(grid.spacing_mm, volume_mL), grid.shape)
-        return tuple(int(n) for n in box), np.clip(middle - box // 2, 0, np.array(grid.shape) - box)  # type: ignore[return-value]
+        z, y, x = (int(n) for n in box)
+        return (z, y, x), np.clip(middle - box // 2, 0, np.array(grid.shape) - box)
 
     def _box(self, spacing_mm: tuple[float, ...], volume_mL: float) -> tuple[int, int, int]:
         assert self.form is not None

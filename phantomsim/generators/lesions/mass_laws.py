@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def _ball_in_ball() -> tuple[float, float]:
     return worst, float(found.jacobian().min())
 
 
-def _ball(distance: np.ndarray, voxel_mm: float):  # type: ignore[no-untyped-def]
+def _ball(distance: np.ndarray, voxel_mm: float) -> Callable[[float], np.ndarray]:
     return lambda volume: _cover(ball_radius_mm(volume) - distance, voxel_mm)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
+from types import EllipsisType
 
 import numpy as np
 from scipy import ndimage
@@ -55,7 +56,7 @@ def known(phantom: Phantom, names: Sequence[str]) -> list[str]:
     return [n for n in names if n in phantom.tissues or organ_names(phantom, n)]
 
 
-def mask(phantom: Phantom, names: Sequence[str], box: tuple[slice, ...] = ...) -> np.ndarray:  # type: ignore[assignment]
+def mask(phantom: Phantom, names: Sequence[str], box: tuple[slice, ...] | EllipsisType = ...) -> np.ndarray:
     """Voxels of a box whose label is one of some tissues or organs; a tissue goes before an organ of its name.
 
     Raises:

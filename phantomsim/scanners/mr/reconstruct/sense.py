@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 Array = jax.Array
-DEAF = 0.1  # of the median sensitivity of a slice, below which pixels are darkened
+DEAF = 0.1  # of the median sensitivity of a slice, below which pixels are darkened (our choice)
 
 
 def unfolding(
