@@ -15,7 +15,8 @@ import numpy as np
 
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions.boxes import bounds, within
-from phantomsim.generators.lesions.regions import depth_mm, inside, mask, ventricles
+from phantomsim.generators.lesions.distances import depth_mm
+from phantomsim.generators.lesions.regions import inside, mask, ventricles
 from phantomsim.generators.lesions.star import Star
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
@@ -36,24 +37,24 @@ class Space:
     def __post_init__(self) -> None:
         self._kept: dict[str, tuple[np.ndarray, tuple[slice, ...]]] = {}
 
+    def inside(self) -> tuple[np.ndarray, tuple[slice, ...]]:
+        """The inside of the skull, bool of a box, and the box."""
+        if "inside" not in self._kept:
+            self._kept["inside"] = inside(self.phantom)
+        return self._kept["inside"]
+
     def depth(self) -> tuple[np.ndarray, tuple[slice, ...]]:
         """Distance of the inside of the skull from its wall [mm], float32 of a box (negative outside), and the box."""
         if "depth" not in self._kept:
-            brain, box = inside(self.phantom)
+            brain, box = self.inside()
             self._kept["depth"] = depth_mm(brain, self.phantom.grid), box
-            self._kept["brain"] = brain, box
         return self._kept["depth"]
-
-    def brain(self) -> np.ndarray:
-        """The inside of the skull, bool in the box of `depth`."""
-        self.depth()
-        return self._kept["brain"][0]
 
     def ventricles(self) -> tuple[np.ndarray, tuple[slice, ...]]:
         """The ventricles, bool of a box, and the box."""
         if "ventricles" not in self._kept:
             depth, box = self.depth()
-            self._kept["ventricles"] = ventricles(self.phantom, self.brain(), depth, box)
+            self._kept["ventricles"] = ventricles(self.phantom, self.inside()[0], depth, box)
         return self._kept["ventricles"]
 
 
@@ -130,7 +131,7 @@ def lens(space: Space, at: np.ndarray, flatness: float, volume_mL: float) -> Fie
     def thickness(s: float) -> np.ndarray:
         return s * np.clip(1 - (beside / (half * s)) ** 2, 0, 1)
 
-    brain, whole = space.brain(), space.depth()[1]
+    brain, whole = space.inside()[0], space.depth()[1]
     inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, whole))
     return _field(space, np.where(brain[inner], size, np.inf), box, depth, thickness)
 
@@ -158,7 +159,7 @@ def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> F
     def thickness(s: float) -> np.ndarray:
         return thickness_mm * np.clip(1 - (_beside(space, at, box, depth) / s) ** rim, 0, 1)
 
-    index = np.nonzero(space.brain() & (depth < thickness_mm) & side)
+    index = np.nonzero(space.inside()[0] & (depth < thickness_mm) & side)
     # Blood lies over the convexity, not on the base of the skull.
     over = _upwards(depth, grid, index) <= FLOOR
     index = tuple(i[over] for i in index)

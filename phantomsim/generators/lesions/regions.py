@@ -10,8 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim.errors import TissueError
-from phantomsim.generators.lesions.boxes import bounds, cut_out, fine, grown, pooled, widened, within
-from phantomsim.grid import Grid
+from phantomsim.generators.lesions.boxes import bounds, cut_out, grown, pooled, widened, within
 from phantomsim.phantom import Phantom
 
 VENTRICLES = "*ventricle*"
@@ -21,9 +20,8 @@ LEAST_PART = 0.2  # of the largest such piece; smaller ones are left out
 PARTED_MM = 1.0  # taken off all round, so that ventricles part from the cisterns that they touch
 WHITE_WALL = 0.5  # share of a ventricle's wall that is white matter
 NEAR = 6  # voxels about the deep of the brain in which walls of ventricles are looked at
-COARSE_MM = 2.0  # voxels on which the depth below a wall is measured
-FAR_MM = 3.0  # voxels on which distances are measured that only weigh places
-FEW = 12  # labels up to which voxels are compared with each: quicker than a look-up
+COARSE_MM = 2.0  # voxels on which pieces of the inside of the skull are told
+FEW = 6  # runs of labels up to which voxels are compared with each: quicker than a look-up
 
 
 def tissue_table(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
@@ -35,12 +33,14 @@ def tissue_table(phantom: Phantom, names: Sequence[str]) -> np.ndarray:
 
 def among(label: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Voxels whose label is in a table, bool [z, y, x]."""
-    wanted = np.flatnonzero(table)
-    if len(wanted) > FEW:
+    steps = np.diff(np.concatenate([[False], table, [False]]).view(np.int8))
+    runs = list(zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)))
+    if len(runs) > FEW:
         return table[label]
-    found, one = np.zeros(label.shape, bool), np.empty(label.shape, bool)
-    for number in wanted:
-        found |= np.equal(label, number, out=one)
+    found, above = np.zeros(label.shape, bool), np.empty(label.shape, np.uint8)
+    for i, (first, end) in enumerate(runs):
+        np.subtract(label, np.uint8(first), out=above)  # what is below the run wraps to the top
+        found = np.less(above, end - first, out=found) if i == 0 else found | (above < end - first)
     return found
 
 
@@ -145,37 +145,3 @@ def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.nd
         if shell.any() and white[cut][shell].mean() >= WHITE_WALL:
             kept[i], most = True, max(most, int(sizes[i]))
     return kept[pieces] if kept.any() else None
-
-
-def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
-    """Distance of voxel centres from the outside of a region, on coarse voxels, interpolated [mm], float32 [z, y, x].
-
-    Below 0 outside, but no measure of how far.
-    """
-    step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
-    coarse = pooled(np.pad(region, [(s, s + (-n) % s) for n, s in zip(region.shape, step)]), step)
-    spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
-    half = 0.5 * min(spacing)
-    distance = ndimage.distance_transform_edt(coarse >= 0.5, spacing).astype(np.float32) - half
-    return fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
-
-
-def far_mm(thing: np.ndarray, where: tuple[slice, ...], grid: Grid, box: tuple[slice, ...]) -> np.ndarray:
-    """Distance of the voxels of a box from a thing, on coarse voxels [mm]; infinite where there is none.
-
-    Args:
-        thing: bool [z, y, x] of a box, `where`.
-    """
-    thing, own = cut_out(thing, where)
-    if not thing.size:
-        return np.full([b.stop - b.start for b in box], np.inf)
-    low = np.minimum([o.start for o in own], [b.start for b in box])
-    high = np.maximum([o.stop for o in own], [b.stop for b in box])
-    step = [max(1, round(FAR_MM / d)) for d in grid.spacing_mm]
-    whole = np.zeros(high - low, bool)
-    whole[tuple(slice(o.start - a, o.stop - a) for o, a in zip(own, low))] = thing
-    coarse = pooled(whole, step) > 0
-    distance = ndimage.distance_transform_edt(~coarse, [d * s for d, s in zip(grid.spacing_mm, step)])
-    for axis, (b, first, s) in enumerate(zip(box, low, step)):
-        distance = np.take(distance, (np.arange(b.start, b.stop) - first) // s, axis)
-    return distance

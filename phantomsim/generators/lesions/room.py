@@ -13,11 +13,9 @@ from phantomsim.errors import TissueError
 from phantomsim.generators.lesions import regions
 from phantomsim.generators.lesions.boxes import bounds
 from phantomsim.generators.lesions.conform import Space
+from phantomsim.generators.lesions.distances import depth_mm, eroded, far_mm
 from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
-from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
-
-FEW = 4000  # voxels in a cube of the margin, up to which a ball is laid about every outer voxel
 
 
 @dataclass
@@ -54,11 +52,10 @@ class Room:
         if "air" in phantom.tissues and "air" not in kind.host:
             forbidden[phantom.tissue_index("air")] = True
         box = bounds(host)
-        mask = eroded(host[box], phantom.grid, kind.place.margin_mm)
-        room = cls(phantom, kind.place, host, box, np.flatnonzero(mask), None, forbidden)
+        mask = eroded(host[box], phantom.grid.spacing_mm, kind.place.margin_mm)
+        room = cls(phantom, kind.place, host, box, np.zeros(0, int), None, forbidden)
         room.space = Space(phantom)
-        if kind.place.near and len(room.centres):
-            room._prefer(kind.place.near, mask)
+        room._prefer(kind.place.near if mask.any() else (), mask)
         room.taken = taken_by(phantom)
         return room
 
@@ -130,23 +127,31 @@ class Room:
         return 1 - (gone + inside) / max(int(self.host.sum()), 1)
 
     def _prefer(self, near: tuple[Near, ...], mask: np.ndarray) -> None:
-        weight = np.ones(len(self.centres), np.float32)
+        """Set the centres, of the voxels of a mask in the box, and their weights."""
+        fading = []
         for one in near:
-            distance = np.asarray(self._distance(one.of)[mask], np.float32)
-            weight *= (distance >= one.min_mm) & (distance <= one.max_mm)
+            distance = self._distance(one.of)
+            if one.min_mm > 0:
+                mask = mask & (distance >= one.min_mm)
+            mask = mask & (distance <= one.max_mm)
             if one.scale_mm is not None:
-                weight *= np.exp(np.maximum(distance - one.min_mm, 0) / np.float32(-one.scale_mm))
-        keep = weight > 0
-        self.centres, self.weight = self.centres[keep], np.cumsum(weight[keep], dtype=float)
+                fading.append((one, distance))
+        self.centres = np.flatnonzero(mask)
+        if fading:
+            weight = np.ones(len(self.centres), np.float32)
+            for one, distance in fading:
+                beyond = np.maximum(distance.ravel()[self.centres] - np.float32(one.min_mm), 0)
+                weight *= np.exp(beyond / np.float32(-one.scale_mm))  # type: ignore[operator]
+            self.weight = np.cumsum(weight, dtype=float)
 
     def _distance(self, name: str) -> np.ndarray:
         """Of the voxels of the box from what a preference names [mm]."""
         grid = self.phantom.grid
         if name == "surface":
-            return np.maximum(regions.depth_mm(self.host[self.box], grid), 0.0)
+            return np.maximum(depth_mm(self.host[self.box], grid), 0.0)
         if name == "ventricles":
             found, box = self.space.ventricles()
-            return regions.far_mm(found, box, grid, self.box)
+            return far_mm(found, box, grid, self.box)
         if name == "vertex":
             return self._below_vertex()
         if name == "inner-table":
@@ -154,14 +159,14 @@ class Room:
         if not regions.known(self.phantom, (name,)):
             raise TissueError(f"{self.phantom.facts.subject}: near.of names {name}, which the phantom does not have")
         thing = self._thing(name)
-        return regions.far_mm(thing, tuple(slice(0, n) for n in thing.shape), grid, self.box)
+        return far_mm(thing, tuple(slice(0, n) for n in thing.shape), grid, self.box)
 
     def _below_vertex(self) -> np.ndarray:
-        grid, (depth, box) = self.phantom.grid, self.space.depth()
+        grid, (brain, box) = self.phantom.grid, self.space.inside()
         up = np.asarray(grid.direction)[2, ::-1]
         axis = int(np.argmax(np.abs(up)))
-        last = depth.shape[axis] - 1 if up[axis] > 0 else 0
-        plane = np.argwhere(np.take(self.space.brain(), last, axis)).mean(axis=0)
+        last = brain.shape[axis] - 1 if up[axis] > 0 else 0
+        plane = np.argwhere(np.take(brain, last, axis)).mean(axis=0)
         top = np.insert(plane, axis, last) + [b.start for b in box]
         offset = [(np.arange(b.start, b.stop) - t) * d for b, t, d in zip(self.box, top, grid.spacing_mm)]
         z, y, x = np.ix_(*(o.astype(np.float32) ** 2 for o in offset))
@@ -169,41 +174,16 @@ class Room:
 
     def _below_skull(self) -> np.ndarray:
         depth, box = self.space.depth()
-        out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)
         both = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.box, box)]
-        mine = tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, self.box))
-        out[mine] = np.maximum(
-            depth[tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, box))], 0
+        mine, its = (
+            tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, c)) for c in (self.box, box)
         )
+        part = np.maximum(depth[its], 0)
+        if part.shape == tuple(b.stop - b.start for b in self.box):
+            return part
+        out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)
+        out[mine] = part
         return out
-
-
-def eroded(host: np.ndarray, grid: Grid, margin_mm: float) -> np.ndarray:
-    """Voxels of a host, given in its box, at least `margin_mm` from any other voxel; outside the box is no host."""
-    return far_inside(host, grid.spacing_mm, margin_mm) if margin_mm > 0 and host.size else host
-
-
-def far_inside(mask: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> np.ndarray:
-    """Voxels whose distance to the nearest voxel outside the mask (or the box) is at least the margin."""
-    reach = [math.ceil(margin_mm / d) for d in spacing_mm]
-    if math.prod(2 * r + 1 for r in reach) > FEW:
-        padded = np.pad(mask, 1)
-        return (ndimage.distance_transform_edt(padded, spacing_mm) >= margin_mm)[1:-1, 1:-1, 1:-1]
-    out = np.pad(~mask, [(r, r) for r in reach], constant_values=True).view(np.uint8)
-    near = np.zeros(mask.shape, np.uint8)
-    runs = {0: out}
-    nz, ny, _ = mask.shape
-    for dz in range(-reach[0], reach[0] + 1):
-        for dy in range(-reach[1], reach[1] + 1):
-            left = margin_mm**2 - (dz * spacing_mm[0]) ** 2 - (dy * spacing_mm[1]) ** 2
-            if left <= 0:
-                continue
-            half = math.ceil(math.sqrt(left) / spacing_mm[2]) - 1  # furthest column that is nearer than the margin
-            if half not in runs:
-                runs[half] = ndimage.maximum_filter1d(out, 2 * half + 1, axis=2)
-            z, y = dz + reach[0], dy + reach[1]
-            near |= runs[half][z : z + nz, y : y + ny, reach[2] : out.shape[2] - reach[2]]
-    return near == 0
 
 
 def taken_by(phantom: Phantom) -> np.ndarray | None:

@@ -1,0 +1,114 @@
+"""Distances of voxels from regions: on coarse voxels, or only as far as a margin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import ndimage
+
+from phantomsim.generators.lesions.boxes import cut_out, fine, pooled
+from phantomsim.grid import Grid
+
+COARSE_MM = 2.0  # voxels on which the depth below a wall is measured
+FAR_MM = 3.0  # voxels on which distances are measured that only weigh places
+FEW = 4000  # voxels in a cube of the margin, up to which a ball is laid about every outer voxel
+
+
+def from_outside_mm(region: np.ndarray, spacing_mm: Sequence[float]) -> np.ndarray:
+    """Distance of voxel centres from the nearest outside a region of the array [mm], float32 [z, y, x].
+
+    Axis by axis, the least over shifts of what was found plus the shift squared (Saito and Toriwaki 1994,
+    doi:10.1016/0031-3203(94)90133-3): whole numbers where voxels are cubes, so it is exact, and quick on coarse voxels.
+    """
+    cubes = len(set(spacing_mm)) == 1
+    steps = [1.0] * 3 if cubes else [d**2 for d in spacing_mm]
+    most = sum(w * n**2 for w, n in zip(steps, region.shape))
+    kind = np.float32 if not cubes else np.uint16 if 2 * most < 2**16 else np.uint32
+    square = np.where(region, kind(most), kind(0))
+    for w in steps[::-1]:
+        square = _least(np.ascontiguousarray(np.moveaxis(square, -1, 0)), w)
+    return np.sqrt(square, dtype=np.float32) * np.float32(spacing_mm[0] if cubes else 1.0)
+
+
+def _least(square: np.ndarray, weight: float) -> np.ndarray:
+    """Along the first axis, the least of what is there and elsewhere plus the weighted square of how far that is."""
+    out, moved = square.copy(), np.empty_like(square)
+    for k in range(1, len(square)):
+        more = square.dtype.type(weight * k * k)
+        if more >= out.max():
+            break
+        for here, there in ((slice(k, None), slice(None, -k)), (slice(None, -k), slice(k, None))):
+            np.add(square[there], more, out=moved[here])
+            np.minimum(out[here], moved[here], out=out[here])
+    return out
+
+
+def depth_mm(region: np.ndarray, grid: Grid) -> np.ndarray:
+    """Distance of voxel centres from the outside of a region, on coarse voxels, interpolated [mm], float32 [z, y, x].
+
+    Below 0 outside, but no measure of how far.
+    """
+    step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
+    coarse = pooled(np.pad(region, [(s, s + (-n) % s) for n, s in zip(region.shape, step)]), step)
+    spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
+    half = 0.5 * min(spacing)
+    distance = from_outside_mm(coarse >= 0.5, spacing) - half
+    return fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
+
+
+def far_mm(thing: np.ndarray, where: tuple[slice, ...], grid: Grid, box: tuple[slice, ...]) -> np.ndarray:
+    """Distance of the voxels of a box from a thing, on coarse voxels [mm]; infinite where there is none.
+
+    Args:
+        thing: bool [z, y, x] of a box, `where`.
+    """
+    thing, own = cut_out(thing, where)
+    if not thing.size:
+        return np.full([b.stop - b.start for b in box], np.inf)
+    low = np.minimum([o.start for o in own], [b.start for b in box])
+    high = np.maximum([o.stop for o in own], [b.stop for b in box])
+    step = [max(1, round(FAR_MM / d)) for d in grid.spacing_mm]
+    whole = np.zeros(high - low, bool)
+    whole[tuple(slice(o.start - a, o.stop - a) for o, a in zip(own, low))] = thing
+    coarse = pooled(whole, step) > 0
+    distance = from_outside_mm(~coarse, [d * s for d, s in zip(grid.spacing_mm, step)])
+    for axis, (b, first, s) in enumerate(zip(box, low, step)):
+        distance = np.take(distance, (np.arange(b.start, b.stop) - first) // s, axis)
+    return distance
+
+
+def eroded(host: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) -> np.ndarray:
+    """Voxels of a host, given in its box, at least `margin_mm` from any other voxel; outside the box is no host."""
+    if margin_mm <= 0 or not host.size:
+        return host
+    reach = [math.ceil(margin_mm / d) for d in spacing_mm]
+    if math.prod(2 * r + 1 for r in reach) > FEW:
+        return (ndimage.distance_transform_edt(np.pad(host, 1), spacing_mm) >= margin_mm)[1:-1, 1:-1, 1:-1]
+    out = np.pad(~host, [(r, r) for r in reach], constant_values=True)
+    nz, ny, nx = host.shape
+    rows: dict[int, np.ndarray] = {}  # by how far along x others are looked for, eight voxels to a byte
+    near: np.ndarray | None = None
+    for dz in range(-reach[0], reach[0] + 1):
+        for dy in range(-reach[1], reach[1] + 1):
+            left = margin_mm**2 - (dz * spacing_mm[0]) ** 2 - (dy * spacing_mm[1]) ** 2
+            if left <= 0:
+                continue
+            half = math.ceil(math.sqrt(left) / spacing_mm[2]) - 1  # furthest column that is nearer than the margin
+            if half not in rows:
+                rows[half] = np.packbits(_beside(out, half, reach[2], nx), axis=2)
+            z, y = dz + reach[0], dy + reach[1]
+            part = rows[half][z : z + nz, y : y + ny]
+            near = part.copy() if near is None else np.bitwise_or(near, part, out=near)
+    assert near is not None  # the voxel itself
+    return np.unpackbits(near, axis=2, count=nx).view(bool) ^ True
+
+
+def _beside(out: np.ndarray, half: int, pad: int, count: int) -> np.ndarray:
+    """Where something is in the same row within so many voxels, without the padding of rows."""
+    found = out[..., pad : pad + count].copy()
+    for k in range(1, half + 1):
+        found |= out[..., pad - k : pad - k + count]
+        found |= out[..., pad + k : pad + k + count]
+    return found
