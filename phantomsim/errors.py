@@ -58,3 +58,7 @@ class TrialError(PhantomsimError):
 
 class StoreError(PhantomsimError):
     """Results cannot be written or are not whole."""
+
+
+class DiskError(StoreError):
+    """The system refuses to write: nothing in what was given is wrong, but a disk, a right or a path."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from phantomsim.errors import StoreError
+from phantomsim.errors import DiskError, StoreError
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full. Free some space or write elsewhere",
@@ -33,13 +33,13 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn the system's errors, while `path` is written, into ones that say what to do.
 
     Raises:
-        StoreError: the system refused; its own error is the cause.
+        DiskError: the system refused; its own error is the cause.
     """
     try:
         yield
     except OSError as e:
         advice = _ADVICE.get(e.errno or 0, f"{e.strerror or e}. Check the path and the disk")
-        raise StoreError(f"{os.fspath(path)}: cannot be written: {advice}") from e
+        raise DiskError(f"{os.fspath(path)}: cannot be written: {advice}") from e
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def atomic_dir(path: str | os.PathLike[str], *, replace: bool = False) -> Iterat
             yield work
             _swap(work, path)
         except StoreError as e:  # what is written inside knows no other name than that of the temporary folder
-            raise StoreError(str(e).replace(str(work), str(path))) from e
+            raise type(e)(str(e).replace(str(work), str(path))) from e
         finally:
             shutil.rmtree(work, ignore_errors=True)
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from phantomsim import __version__, compiled
-from phantomsim.errors import CatalogueError, FormatError, PhantomsimError, SpecError, TissueError
+from phantomsim.errors import DiskError, PhantomsimError
 
 #: Command -> (module with a `command`, one line of help), in the order of `phantomsim --help`.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -27,8 +27,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("phantomsim.cli.info", "Print versions, devices and paths."),
 }
 
-#: What the user gave is wrong (exit 2); every other error exits with 1.
-BAD_INPUT = (SpecError, CatalogueError, FormatError, TissueError)
 #: Failures of a disk or folder that are told without a traceback.
 DISK = (
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR),
@@ -62,7 +60,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PhantomsimError as error:
-            _stop(ctx, error, str(error), 2 if isinstance(error, BAD_INPUT) else 1)
+            # What was given is to be mended (2), unless the system refused to write (1).
+            _stop(ctx, error, str(error), 1 if isinstance(error, DiskError) else 2)
         except OSError as error:
             if error.errno not in DISK:
                 raise

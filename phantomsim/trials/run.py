@@ -29,7 +29,9 @@ Progress = Callable[[int, int, dict[str, Any]], None]
 
 #: Errors that concern the whole trial, or that the next patient would most likely meet again: the first one stops
 #: the run. Of others, such as a lesion without a place, a few are gathered, to be mended in one go.
-HOPELESS = frozenset(("SpecError", "CatalogueError", "FormatError", "TissueError", "ScannerError", "StoreError"))
+HOPELESS = frozenset(
+    ("SpecError", "CatalogueError", "FormatError", "TissueError", "ScannerError", "StoreError", "DiskError")
+)
 MOST_FAILURES = 3
 
 

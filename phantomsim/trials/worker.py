@@ -57,7 +57,7 @@ def work(folder: RunFolder, patient: int) -> dict[str, Any]:
             folder.write_pictures(patient, pictures)
         atomic_write_text(folder.part(patient), json.dumps(part, sort_keys=True))
     except (PhantomsimError, OSError) as error:
-        return _failed(patient, str(error), "StoreError")
+        return _failed(patient, str(error), "DiskError")
     return {"patient": patient, "seconds": part["seconds"], "peak_MiB": part["peak_MiB"], "subject": part["subject"]}
 
 

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from phantomsim.cli import main as cli
-from phantomsim.errors import PhantomsimError, SpecError, TrialError
+from phantomsim.errors import DiskError, PhantomsimError
+from phantomsim.store import writing
 
 
 def run(*args: str) -> "click.testing.Result":
@@ -24,6 +25,12 @@ def failing(error: Exception) -> click.Command:
         raise error
 
     return click.Command("info", callback=callback)
+
+
+def refused_by(error: OSError) -> DiskError:
+    with pytest.raises(DiskError) as told, writing("/x/y"):
+        raise error
+    return told.value
 
 
 def test_help_takes_less_than_three_tenths_of_a_second() -> None:
@@ -76,8 +83,8 @@ def test_an_unknown_command_is_answered_by_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "text"),
     [
-        (SpecError("my.toml:1:1: no"), 2, "my.toml:1:1: no\n"),
-        (TrialError("cannot be resumed"), 1, "cannot be resumed\n"),
+        *((kind("my.toml:1:1: no"), 2, "my.toml:1:1: no\n") for kind in PhantomsimError.__subclasses__()),
+        (refused_by(OSError(errno.ENOSPC, "No space left on device")), 1, "/x/y: cannot be written: the disk is full"),
         (OSError(errno.ENOSPC, "No space left on device", "/x/y"), 1, "/x/y: No space left on device"),
         (OSError(errno.EROFS, "Read-only file system", "/x/y"), 1, "/x/y: Read-only file system"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), 1, "/x: Permission denied"),

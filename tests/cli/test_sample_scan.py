@@ -99,7 +99,7 @@ def test_phantom_that_is_there_is_never_overwritten(form: str, tmp_path: Path) -
     ok(*args)
     before = contents(tmp_path)
     again = run(*args)
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert "is there already; give another --out" in again.stderr.splitlines()[-1]
     assert contents(tmp_path) == before
 
@@ -159,12 +159,12 @@ def test_second_scan_into_the_same_folder_is_refused_and_nothing_is_lost(phantom
     before = contents(tmp_path / "ct")
     for form in ("zarr", "nifti", "dicom"):
         again = run("scan", phantom, *CT, "--seed", 5, "--format", form, "--out", tmp_path / "ct")
-        assert again.exit_code == 1
+        assert again.exit_code == 2
         assert again.stderr == f"{tmp_path / 'ct'} holds a scan already; give another --out\n"
     assert contents(tmp_path / "ct") == before
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    assert run("scan", phantom, *CT, "--out", tmp_path / "mine").exit_code == 1
+    assert run("scan", phantom, *CT, "--out", tmp_path / "mine").exit_code == 2
     assert contents(tmp_path / "mine") == {"notes.txt": b"mine"}
 
 
@@ -199,7 +199,7 @@ def test_several_formats_are_written_beside_one_another(tmp_path):
     assert t1.shape == phantom.label.shape[::-1]
     assert len(np.unique(t1.get_fdata())) > 5
     told = run("sample", "abdomen-procedural", *options, "--out", tmp_path / "out")
-    assert told.exit_code == 1
+    assert told.exit_code == 2
     assert "is there already" in told.output
 
 

@@ -198,7 +198,7 @@ def sets(*changes):
 
 def refused(folder, *args):
     out = invoke(folder, *args)
-    assert out.exit_code in (1, 2), out.output
+    assert out.exit_code == 2, out.output
     assert not (folder / "out").exists()
     (line,) = out.stderr.splitlines()
     return line

@@ -45,6 +45,6 @@ def test_train_says_what_is_wrong(people, tmp_path):
     run = lambda *a: CliRunner().invoke(main, ["train", "head-deformable", "--out", str(tmp_path / "m.gz"), *a])  # noqa: E731
     assert "no file in" in run("--data", str(tmp_path)).output
     got = run("--data", str(people), "--hold-out", "eve")
-    assert got.exit_code == 1
+    assert got.exit_code == 2
     assert "eve: no such file; there are ann, bob" in got.output
     assert not (tmp_path / "m.gz").exists()
