@@ -31,6 +31,12 @@ def within(box: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...
     return tuple(slice(o.start + b.start, o.start + b.stop) for b, o in zip(box, other))
 
 
+def inner(box: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:
+    """What a box has of another one, in the voxels of the other; empty where they are apart."""
+    both = [(max(b.start, o.start), min(b.stop, o.stop)) for b, o in zip(box, other)]
+    return tuple(slice(low - o.start, max(low, high) - o.start) for (low, high), o in zip(both, other))
+
+
 def cut_out(region: np.ndarray, box: tuple[slice, ...]) -> tuple[np.ndarray, tuple[slice, ...]]:
     """A region of a box in the smallest box."""
     own = bounds(region)
@@ -44,12 +50,20 @@ def widened(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[sl
 def fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndarray:
     """Linear interpolation to the voxels that were pooled, after the padding of one coarse voxel in front."""
     out = coarse
-    for axis, (n, s) in enumerate(zip(shape, step)):
-        at = (np.arange(n) + 0.5) / s + 0.5  # index in coarse voxels, the first of which is the padding
-        low = np.clip(np.floor(at).astype(int), 0, out.shape[axis] - 2)
-        part = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
-        out = np.take(out, low, axis) * (1 - part) + np.take(out, low + 1, axis) * part
+    for axis in (2, 1, 0):  # rows first, while there are few
+        n, s = shape[axis], step[axis]
+        made = np.empty([n if a == axis else m for a, m in enumerate(out.shape)], out.dtype)
+        for phase in range(min(s, n)):
+            at = (phase + 0.5) / s + 0.5  # index in coarse voxels, the first of which is the padding
+            part, count = out.dtype.type(at % 1), -(-(n - phase) // s)
+            low, high = (out[_along(axis, slice(int(at) + k, int(at) + k + count))] for k in (0, 1))
+            made[_along(axis, slice(phase, None, s))] = low * (1 - part) + high * part
+        out = made
     return out
+
+
+def _along(axis: int, part: slice) -> tuple[slice, ...]:
+    return tuple(part if a == axis else slice(None) for a in range(3))
 
 
 def grown(mask: np.ndarray, times: int) -> np.ndarray:

@@ -98,7 +98,7 @@ def oedema(
     size, start = found.around(thick)
     where = tuple(slice(int(s), int(s) + n) for s, n in zip(start, size.shape))
     share = spec.share * np.clip((found.size + thick - size) / thick, 0, 1)
-    share = np.where(regions.tissue_table(phantom, spec.host)[np.asarray(phantom.label)[where]], share, 0.0)
+    share *= regions.among(np.asarray(phantom.label)[where], regions.tissue_table(phantom, spec.host))
     if taken is not None:
         share[taken[where]] = 0
     own = np.zeros(size.shape, np.float32)

@@ -1,4 +1,4 @@
-"""Lesions that take their form from the anatomy: against the inner table, in fluid spaces, in the ventricles.
+"""Lesions that take their form from the anatomy, and those that lie against the inner table.
 
 Each is a region of voxels and a number for each of them, such that the lesion of a size is where the number is below
 that size; the size is the one at which the requested volume lies in the region.
@@ -6,18 +6,15 @@ that size; the size is the one at which the requested volume lies in the region.
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from phantomsim.errors import TissueError
 from phantomsim.generators.lesions.boxes import bounds, within
 from phantomsim.generators.lesions.distances import depth_mm
-from phantomsim.generators.lesions.regions import inside, mask, ventricles
-from phantomsim.generators.lesions.star import Star
+from phantomsim.generators.lesions.regions import inside, ventricles
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
 
@@ -122,7 +119,7 @@ def lens(space: Space, at: np.ndarray, flatness: float, volume_mL: float) -> Fie
     """
     half = flatness / 2
     flat = (2000 * volume_mL / (math.pi * half**2)) ** (1 / 3)  # thickness on a flat wall, by the form's integral
-    depth, box = _around(space, at, 2 * math.sqrt(2) * half * flat)
+    depth, box = around(space, at, 2 * math.sqrt(2) * half * flat)
     beside = _beside(space, at, box, depth)
     # depth / s + (beside / (half s))^2 = 1, solved for the thickness s.
     deep = np.maximum(depth, 0)  # the wall's own voxels, too
@@ -133,10 +130,10 @@ def lens(space: Space, at: np.ndarray, flatness: float, volume_mL: float) -> Fie
 
     brain, whole = space.inside()[0], space.depth()[1]
     inner = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, whole))
-    return _field(space, np.where(brain[inner], size, np.inf), box, depth, thickness)
+    return field_of(space, np.where(brain[inner], size, np.inf), box, depth, thickness)
 
 
-def _around(space: Space, at: np.ndarray, reach_mm: float) -> tuple[np.ndarray, tuple[slice, ...]]:
+def around(space: Space, at: np.ndarray, reach_mm: float) -> tuple[np.ndarray, tuple[slice, ...]]:
     """The depth in a cube about a voxel, and where the cube lies."""
     depth, box = space.depth()
     far = [math.ceil(reach_mm / d) for d in space.phantom.grid.spacing_mm]
@@ -169,39 +166,7 @@ def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> F
     left = np.clip(1 - np.maximum(deep, 0) / thickness_mm, 1e-6, 1.0)
     value = np.full(depth.shape, np.inf, np.float32)
     value[index] = beside / left ** (1 / rim)
-    return _field(space, value, box, depth, thickness)
-
-
-def cistern(space: Space, at: np.ndarray, fill: tuple[str, ...], star: Star) -> Field:
-    """Fluid outside the ventricles, by distance from a point in the form of a star."""
-    phantom = space.phantom
-    depth, box = space.depth()
-    region = mask(phantom, fill, box) & (depth > -max(phantom.grid.spacing_mm))
-    with contextlib.suppress(TissueError):  # a phantom without ventricles has nothing to leave out
-        found, where = space.ventricles()
-        region[tuple(slice(w.start - b.start, w.stop - b.start) for w, b in zip(where, box))] &= ~found
-    index = np.argwhere(region)
-    value = np.full(region.shape, np.inf, np.float32)
-    offset = ((index + [b.start for b in box]) - at) * phantom.grid.spacing_mm
-    value[tuple(index.T)] = star.size(offset[:, ::-1])
-    return _field(space, value, box)
-
-
-def ventricle(space: Space, tilt: tuple[float, float]) -> Field:
-    """The ventricles from their posterior end: height above it, along a direction that is tilted a little.
-
-    Args:
-        tilt: sines of the angles towards z and x.
-    """
-    found, box = space.ventricles()
-    grid = space.phantom.grid
-    z, y, x = np.ix_(*((np.arange(b.start, b.stop)) * d for b, d in zip(box, grid.spacing_mm)))
-    direction = np.asarray(grid.direction)
-    points = [np.broadcast_to(a, found.shape) for a in (x, y, z)]
-    world = [sum(direction[i, k] * points[k] for k in range(3)) for i in range(3)]  # RAS+, but for the origin
-    height = world[1] + tilt[0] * world[2] + tilt[1] * world[0]
-    height = height - height[found].min()
-    return _field(space, np.where(found, height, np.inf), box)
+    return field_of(space, value, box, depth, thickness)
 
 
 def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...], depth: np.ndarray) -> np.ndarray:
@@ -221,7 +186,7 @@ def _upwards(depth: np.ndarray, grid: Grid, index: tuple[np.ndarray, ...]) -> np
     return (depth[high] - depth[low]) / way
 
 
-def _field(
+def field_of(
     space: Space,
     value: np.ndarray,
     box: tuple[slice, ...],

@@ -114,7 +114,7 @@ class Draft:
             pad = np.ceil(by_mm * 1.5 / np.asarray(grid.spacing_mm)).astype(int)
             low, high = np.maximum(start - pad, 0), np.minimum(start + box + pad, grid.shape)
             axes = [(np.arange(a, b) - s - c) * d for a, b, s, c, d in zip(low, high, start, centre, grid.spacing_mm)]
-            return sizes(made, axes, drawing.radius, 0.5 * drawing.radius, drawing.radius + by_mm), low
+            return sizes(made, axes, drawing.radius, drawing.least, drawing.radius + by_mm), low
 
         return Surfaces(drawing.fraction(), start, drawing.fraction, drawing.radius, drawing.holding, around)
 

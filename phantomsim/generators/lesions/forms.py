@@ -7,7 +7,8 @@ import numpy as np
 
 from phantomsim.generators.lesions import shape_spec as spec
 from phantomsim.generators.lesions.cluster import Cluster, cluster
-from phantomsim.generators.lesions.conform import Field, Space, cistern, crescent, lens, ventricle
+from phantomsim.generators.lesions.conform import Field, Space, crescent, lens
+from phantomsim.generators.lesions.fluids import cistern, ventricle
 from phantomsim.generators.lesions.given import given
 from phantomsim.generators.lesions.spiculated import spiculated
 from phantomsim.generators.lesions.star import star
@@ -59,7 +60,7 @@ def field(
         thick = shape.thickness_mm.quantile(numbers[0]) * (volume_mL / REFERENCE_ML) ** (1 / 3)
         return crescent(space, at, thick, shape.rim)
     if isinstance(shape, spec.CisternForm):
-        return cistern(space, at, shape.fill, star(key, shape.irregularity, shape.smoothness))
+        return cistern(space, at, shape.fill, star(key, shape.irregularity, shape.smoothness), volume_mL)
     if isinstance(shape, spec.VentricleForm):
         tilt = np.sin(np.radians(shape.tilt_deg)) * (2 * numbers[:2] - 1)
         return ventricle(space, (float(tilt[0]), float(tilt[1])))

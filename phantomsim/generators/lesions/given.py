@@ -48,6 +48,10 @@ class Given:
         """Bounds on its radii [1]; its middle may lie outside."""
         return 0.0, self.slope * self.reach
 
+    def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+        """See `Star.shell`."""
+        return z * z + y * y + x * x, self.extent
+
     def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray:
         """See `Star.size`; the form is scaled to `radius_mm` and grows evenly along its normals from there."""
         at = (offset_mm @ self.turn.T)[..., ::-1] / (radius_mm * self.spacing) + self.centre

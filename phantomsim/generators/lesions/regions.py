@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim.errors import TissueError
-from phantomsim.generators.lesions.boxes import bounds, cut_out, grown, pooled, widened, within
+from phantomsim.generators.lesions.boxes import bounds, cut_out, grown, inner, pooled, widened, within
 from phantomsim.phantom import Phantom
 
 VENTRICLES = "*ventricle*"
@@ -133,15 +133,22 @@ def ventricles(
 
 def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.ndarray) -> np.ndarray | None:
     """The larger pieces with walls of white matter; None where there are none."""
-    pieces, count = ndimage.label(core)
+    own = bounds(core)
+    pieces, count = ndimage.label(core[own])
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     boxes = ndimage.find_objects(pieces)
     kept, most = np.zeros(count + 1, bool), 0
     for i in np.argsort(-sizes[1:])[:12] + 1:  # from large to small; the rest are crumbs
         if sizes[i] < LEAST_PART * most:
             break
-        cut = widened(boxes[i - 1], 4, pieces.shape)
-        shell = grown(pieces[cut] == i, 3) & ~fluid[cut] & brain[cut]
+        cut = widened(within(boxes[i - 1], own), 4, core.shape)
+        piece = np.zeros([c.stop - c.start for c in cut], bool)
+        piece[inner(own, cut)] = pieces[inner(cut, own)] == i
+        shell = grown(piece, 3) & ~fluid[cut] & brain[cut]
         if shell.any() and white[cut][shell].mean() >= WHITE_WALL:
             kept[i], most = True, max(most, int(sizes[i]))
-    return kept[pieces] if kept.any() else None
+    if not kept.any():
+        return None
+    found = np.zeros(core.shape, bool)
+    found[own] = kept[pieces]
+    return found

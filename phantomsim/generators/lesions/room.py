@@ -11,11 +11,13 @@ from scipy import ndimage
 
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions import regions
-from phantomsim.generators.lesions.boxes import bounds
+from phantomsim.generators.lesions.boxes import bounds, inner
 from phantomsim.generators.lesions.conform import Space
 from phantomsim.generators.lesions.distances import depth_mm, eroded, far_mm
 from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
+
+BLOCK = 4096  # centres whose weights are summed before one of them is looked for
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Room:
         host: bool [z, y, x].
         box: of the host.
         centres: flat indices in the box of voxels where a centre may lie.
-        weight: cumulative weight of those, where some are preferred.
+        weight: of those, where some are preferred more than others.
         forbidden: by tissue, bool [256].
         taken: by lesions, bool [z, y, x], once one is there.
         refused: how often each rule refused a place.
@@ -60,6 +62,7 @@ class Room:
         return room
 
     space: Space = field(init=False)
+    _passed: np.ndarray = field(init=False)
 
     def occupy(self, lesion: Lesion) -> None:
         """No later lesion may touch this one, or what comes with it."""
@@ -73,7 +76,10 @@ class Room:
         if self.weight is None:
             which = min(int(u * len(self.centres)), len(self.centres) - 1)
         else:
-            which = min(int(np.searchsorted(self.weight, u * self.weight[-1], "right")), len(self.centres) - 1)
+            block = min(int(np.searchsorted(self._passed, u * self._passed[-1], "right")), len(self._passed) - 1)
+            first, before = block * BLOCK, self._passed[block - 1] if block else 0.0
+            some = np.cumsum(self.weight[first : first + BLOCK], dtype=float) + before
+            which = first + min(int(np.searchsorted(some, u * self._passed[-1], "right")), len(some) - 1)
         shape = [b.stop - b.start for b in self.box]
         return np.array(np.unravel_index(self.centres[which], shape)) + [b.start for b in self.box]
 
@@ -137,12 +143,13 @@ class Room:
             if one.scale_mm is not None:
                 fading.append((one, distance))
         self.centres = np.flatnonzero(mask)
-        if fading:
+        if fading and len(self.centres):
             weight = np.ones(len(self.centres), np.float32)
             for one, distance in fading:
                 beyond = np.maximum(distance.ravel()[self.centres] - np.float32(one.min_mm), 0)
                 weight *= np.exp(beyond / np.float32(-one.scale_mm))  # type: ignore[operator]
-            self.weight = np.cumsum(weight, dtype=float)
+            self.weight = weight
+            self._passed = np.cumsum(np.add.reduceat(weight, np.arange(0, len(weight), BLOCK), dtype=float))
 
     def _distance(self, name: str) -> np.ndarray:
         """Of the voxels of the box from what a preference names [mm]."""
@@ -174,15 +181,11 @@ class Room:
 
     def _below_skull(self) -> np.ndarray:
         depth, box = self.space.depth()
-        both = [(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(self.box, box)]
-        mine, its = (
-            tuple(slice(low - b.start, high - b.start) for (low, high), b in zip(both, c)) for c in (self.box, box)
-        )
-        part = np.maximum(depth[its], 0)
+        part = np.maximum(depth[inner(self.box, box)], 0)
         if part.shape == tuple(b.stop - b.start for b in self.box):
             return part
         out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)
-        out[mine] = part
+        out[inner(box, self.box)] = part
         return out
 
 

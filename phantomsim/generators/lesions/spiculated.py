@@ -15,7 +15,7 @@ from functools import cache
 import jax
 import numpy as np
 
-from phantomsim.generators.lesions.star import Star
+from phantomsim.generators.lesions.star import CHUNK, Star
 
 _NODES, _AROUND = 96, 24  # quadrature about a cone's axis
 APART_DEG = 12.0  # least angle between two axes
@@ -54,8 +54,17 @@ class Spiculated:
         cones = np.hypot(1 / self.width, 1 / self.length).max(initial=0.0)
         return max(self.core.slope, float(cones)) / self.scale
 
+    def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+        """See `Star.shell`."""
+        return z * z + y * y + x * x, self.extent
+
     def size(self, offset_mm: np.ndarray, radius_mm: float = 0.0) -> np.ndarray:
         """See `Star.size`."""
+        points = offset_mm.reshape(-1, 3)
+        parts = [self._size(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
+        return np.concatenate([np.zeros(0), *parts]).reshape(offset_mm.shape[:-1])
+
+    def _size(self, offset_mm: np.ndarray) -> np.ndarray:
         least, square = self.core.size(offset_mm), np.einsum("...i,...i->...", offset_mm, offset_mm)
         for u, length, width in zip(self.axis, self.length, self.width):
             along = offset_mm @ u

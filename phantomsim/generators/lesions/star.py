@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
-from scipy import ndimage
 from scipy.special import sph_harm_y
 
 LARGEST_DEGREE = 8
 REACH_SD = 3.0  # a shape whose radius reaches beyond exp(3 SD) times the mean is flattened to it, to bound the box
 _N_THETA, _N_PHI = 64, 128  # nodes of the quadrature and of the map; degree 8 needs 9 x 17
+CHUNK = 2**14  # points at a time, which stay in the cache
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,16 @@ class Star:
             offset_mm: points (x, y, z) from the centre [mm], last axis 3.
             radius_mm: not needed; other forms need it.
         """
-        x, y, z = np.moveaxis(offset_mm, -1, 0)
-        distance = np.sqrt(x * x + y * y + z * z)
-        theta = np.arccos(np.clip(z / np.maximum(distance, 1e-9), -1, 1)) * (_N_THETA / np.pi)
-        phi = np.mod(np.arctan2(y, x), 2 * np.pi) * (_N_PHI / (2 * np.pi))
-        return distance / ndimage.map_coordinates(self.radius, [theta, phi], order=1, mode="nearest")
+        points, radius = offset_mm.reshape(-1, 3), self.radius.ravel()
+        out = np.empty(len(points))
+        for first in range(0, len(points), CHUNK):
+            part = slice(first, first + CHUNK)
+            out[part] = _in_radii(points[part], radius)
+        return out.reshape(offset_mm.shape[:-1])
+
+    def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+        """Squared distances of points [mm^2], and bounds on the distances of the surface of radius 1 mm."""
+        return z * z + y * y + x * x, self.extent
 
     @property
     def extent(self) -> tuple[float, float]:
@@ -59,6 +64,22 @@ class Star:
         around = np.abs(np.diff(log, axis=1)).max() * (log.shape[1] - 1) / (2 * np.pi)
         along = np.abs(np.diff(log, axis=0)).max() * (log.shape[0] - 1) / np.pi
         return math.hypot(1.0, max(along, min(around, 4 * along))) / float(self.radius.min())
+
+
+def _in_radii(points: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Distance of points (x, y, z) over the radius in their direction, from a flat map by linear interpolation."""
+    x, y, z = (np.ascontiguousarray(column, float) for column in points.T)
+    distance = np.sqrt(x * x + y * y + z * z)
+    theta = np.arccos(np.clip(z / np.maximum(distance, 1e-9), -1, 1)) * (_N_THETA / np.pi)
+    phi = np.arctan2(y, x) * (_N_PHI / (2 * np.pi))
+    phi += np.where(phi < 0, _N_PHI, 0)
+    row, column = (np.minimum(a.astype(np.int32), n - 1) for a, n in ((theta, _N_THETA), (phi, _N_PHI)))
+    theta -= row
+    phi -= column
+    row *= _N_PHI + 1
+    row += column
+    low, high = (radius[row + k] * (1 - theta) + radius[row + k + _N_PHI + 1] * theta for k in (0, 1))
+    return distance / (low * (1 - phi) + high * phi)
 
 
 def star(key: jax.Array, irregularity: float, smoothness: float) -> Star:

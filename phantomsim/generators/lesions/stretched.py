@@ -30,6 +30,12 @@ class Stretched:
         (short, long), along, across = self.form.extent, self.aspect ** (2 / 3), self.aspect ** (-1 / 3)
         return short * min(along, across), long * max(along, across)
 
+    def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+        """See `Star.shell`; of the points before they were drawn out, which are bounded closer."""
+        along = z * self.axis[2] + y * self.axis[1] + x * self.axis[0]
+        less = self.aspect ** (-4 / 3) - self.aspect ** (2 / 3)
+        return (z * z + y * y + x * x) * self.aspect ** (2 / 3) + along * along * less, self.form.extent
+
     @property
     def slope(self) -> float:
         return self.form.slope * max(self.aspect ** (1 / 3), self.aspect ** (-2 / 3))

@@ -35,6 +35,8 @@ class Form(Protocol):
 
     def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
 
+    def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]: ...
+
 
 def ball_radius_mm(volume_mL: float) -> float:
     """Radius of the ball of a volume [mm]."""
@@ -55,6 +57,7 @@ class Drawing:
         coarse: size at the voxel centres [mm], float [z, y, x].
         edge: voxels near the surface, which are sampled on a sub-grid, bool [z, y, x].
         fuzzy: sizes at the samples of those [mm], float [N, samples].
+        least: size below which voxels are whole inside the lesion [mm].
         width: over which a sample fades [mm of size].
         radius: size of the surface that holds the requested volume in these voxels [mm].
     """
@@ -62,6 +65,7 @@ class Drawing:
     coarse: np.ndarray
     edge: np.ndarray
     fuzzy: np.ndarray
+    least: float
     width: float
     radius: float
 
@@ -143,7 +147,7 @@ def _drawn(
     inner = float(((coarse < radius) & ~edge).sum())
     wanted = 4 / 3 * math.pi * radius**3 / math.prod(spacing_mm) - inner
     size = _solve(fuzzy, wanted, width, radius, reach)
-    return Drawing(coarse, edge, fuzzy, width, size)
+    return Drawing(coarse, edge, fuzzy, radius - reach, width, size)
 
 
 def fractions(
@@ -175,7 +179,7 @@ def sizes(shape: Form, offsets: list[np.ndarray], radius_mm: float, least_mm: fl
         offsets: from the lesion's centre along z, y, x [mm].
     """
     z, y, x = np.ix_(*offsets)
-    square, (short, long) = z * z + y * y + x * x, shape.extent
+    square, (short, long) = shape.shell(z, y, x)
     out = np.where(square < (short * max(least_mm, 0.0)) ** 2, 0.0, np.inf)
     near = (out > 0) & (square <= (long * most_mm) ** 2)
     points = np.stack([line[i] for line, i in zip(offsets, np.nonzero(near))][::-1], axis=-1)
