@@ -52,10 +52,12 @@ def command(
     seed: int,
 ) -> None:
     """Image the PHANTOM's store with SCANNER (a file or a catalogue name)."""
+    from phantomsim.cli.progress import steps_line
     from phantomsim.trials.scan import make_arm, scan
 
-    arm = make_arm(scanner, protocol, reconstruction, sets, pulseq)
-    picture, notices = scan(phantom, arm, out, form, seed)
+    with steps_line() as progress:
+        arm = make_arm(scanner, protocol, reconstruction, sets, pulseq)
+        picture, notices = scan(phantom, arm, out, form, seed, progress)
     for notice in notices:
         click.echo(notice, err=True)
     click.echo(f"Scan: {out} (by {arm.scanner.name}, protocol {arm.name})")

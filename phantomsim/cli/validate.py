@@ -36,9 +36,11 @@ def command(part: str, as_json: bool, patients: int, placements: int) -> None:
 
     PART is one of all, materials, ct, mr, anatomy, lesions, statistics.
     """
+    from phantomsim.cli.progress import steps_line
     from phantomsim.validate import measure
 
-    laws = [law for _, found in measure(part, patients, placements) for law in found]
+    with steps_line(patience_s=0) as progress:
+        laws = [law for _, found in measure(part, patients, placements, progress) for law in found]
     if as_json:
         click.echo(json.dumps([law.row() for law in laws], indent=2))
     else:

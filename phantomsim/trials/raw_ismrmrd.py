@@ -11,6 +11,7 @@ from phantomsim.errors import FormatError
 from phantomsim.formats import ismrmrd
 from phantomsim.image import RawData
 from phantomsim.scanners.mr import noise
+from phantomsim.scanners.mr.sampling import central, every
 from phantomsim.scanners.mr.scan import Scan
 from phantomsim.scanners.mr.spec import MRProtocol
 
@@ -31,6 +32,8 @@ def to_ismrmrd(path: str | os.PathLike[str], scan: Scan, raw: RawData, name: str
     """Write the raw data of a scan.
 
     Cartesian readouts are those that reconstruction takes: decimated to the image's field of view, in ascending k.
+    Gradient echoes are counted by `contrast`. Averages are added up before, so that `average` is 0, as `repetition` is.
+    Noise is told by its covariance, not by readouts of noise alone.
 
     Args:
         scan: that measured `raw`.
@@ -54,7 +57,7 @@ def header_of(scan: Scan, name: str = "", protocol: str = "") -> ismrmrd.Header:
         H1_Hz=noise.larmor_rad_per_s(scan.scanner.field_T) / (2 * np.pi),
         field_T=scan.scanner.field_T,
         TR_ms=(p.TR_ms,),
-        TE_ms=(p.TE_ms,),
+        TE_ms=_echo_times_ms(scan),
         TI_ms=(p.TI_ms,) if p.TI_ms else (),
         flip_deg=(p.flip_deg,),
         echo_spacing_ms=(float(p.echo_spacing_ms),) if train and p.echo_spacing_ms else (),
@@ -97,7 +100,7 @@ def table_of(scan: Scan, raw: RawData) -> ismrmrd.AcquisitionTable:
         partition=arrays["partition"],
         slice=arrays["slice"],
         contrast=arrays["echo"],
-        flags=_flags(p, arrays["line"]),
+        flags=_flags(p, arrays["line"], arrays["partition"]),
         position_mm=_positions(p, arrays["slice"]) @ axes.T,
         read_direction=axes[:, 1 - phase],
         phase_direction=axes[:, phase],
@@ -118,17 +121,32 @@ def _positions(p: MRProtocol, number: np.ndarray) -> np.ndarray:
     return at
 
 
-def _flags(p: MRProtocol, line: np.ndarray) -> np.ndarray:
-    """Central lines of an accelerated scan calibrate; those on its lattice are imaged from, too."""
+def _flags(p: MRProtocol, line: np.ndarray, partition: np.ndarray) -> np.ndarray:
+    """The full block about the centre of an accelerated scan calibrates; what of it the scan had anyway is imaged from.
+
+    A random pattern images from all that it measures.
+    """
     flags = np.zeros(len(line), np.uint64)
-    if not p.cartesian or not p.calibration_lines or p.acceleration == 1:
+    if not p.cartesian or not p.calibration_lines or p.acceleration * p.acceleration_z == 1:
         return flags
-    first = p.phase_lines // 2 - p.calibration_lines // 2
-    central = (line >= first) & (line < first + p.calibration_lines)
-    regular = (line - p.phase_lines // 2) % p.acceleration == 0
-    flags[central & regular] = int(ismrmrd.Flag.CALIBRATION_AND_IMAGING)
-    flags[central & ~regular] = int(ismrmrd.Flag.CALIBRATION)
+    block = np.isin(line, central(p.phase_lines, p.calibration_lines))
+    imaged = np.isin(line, every(p.phase_lines, p.acceleration))
+    if p.encoding == "3d":
+        block &= np.isin(partition, central(p.slices, p.calibration_lines))
+        imaged &= np.isin(partition, every(p.slices, p.acceleration_z))
+    imaged |= p.sampling != "regular"
+    flags[block & imaged] = int(ismrmrd.Flag.CALIBRATION_AND_IMAGING)
+    flags[block & ~imaged] = int(ismrmrd.Flag.CALIBRATION)
     return flags
+
+
+def _echo_times_ms(scan: Scan) -> tuple[float, ...]:
+    """TE of every gradient echo, each a contrast; of all else that of the protocol."""
+    p, shots = scan.protocol, scan.shots
+    if p.echoes == 1:
+        return (p.TE_ms,)
+    centre_s = shots.times_s(p)[:, p.samples // 2]
+    return tuple(round(float(centre_s[shots.echo == n].mean()) * 1000, 6) for n in range(p.echoes))
 
 
 def from_ismrmrd(path: str | os.PathLike[str]) -> RawData:

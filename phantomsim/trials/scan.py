@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from phantomsim.keys import acquisition_key, hash32
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.mr.sampling import measured_pairs, spare_echoes
 from phantomsim.scanners.mr.spec import MRProtocol, MRScanner
-from phantomsim.scanners.position import isocentre
+from phantomsim.scanners.position import brain_voxels, isocentre
 from phantomsim.spec import Catalogued, assemble, canonical, read
 from phantomsim.specfile.load import tell
 from phantomsim.store import atomic_dir, atomic_write_text, require_empty
@@ -35,11 +35,18 @@ from phantomsim.trials.spec import Arm, Scanner
 SPARE = 0.1  # of the echoes, beyond which a train that does not divide its lines is worth a word
 
 
-def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) -> Scanned:
+def _silent(step: str) -> None:
+    """Tells nobody."""
+
+
+def scan_phantom(
+    phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0, progress: Callable[[str], None] = _silent
+) -> Scanned:
     """Image a phantom by the scanner, protocol, reconstruction and algorithm of an arm.
 
     Args:
         seed, patient: of the noise; lesions that the phantom has are seen if they are `present`.
+        progress: told what is done when a step begins.
     Raises:
         ScannerError, AlgorithmError.
     """
@@ -47,12 +54,15 @@ def scan_phantom(phantom: Phantom, arm: Arm, seed: int = 0, patient: int = 0) ->
     scan.check(arm.reconstruction)
     present = any(float(s.present) > 0 for s in phantom.lesions)
     key = acquisition_key(seed, patient, hash32(canonical(arm.scanner) + canonical(arm.protocol)), present)
-    expected = scan.expected(phantom, isocentre(phantom, arm.protocol.centre_on))
+    progress("Simulating the scan")
+    expected = jax.block_until_ready(scan.expected(phantom, isocentre(phantom, arm.protocol.centre_on)))
+    progress("Reconstructing")
     raw, dose = scan.acquire(expected, key), scan.dose(expected)
     image = scan.reconstruct(raw, arm.reconstruction)
     given = AlgorithmInput(
         np.asarray(image.values), raw, image.grid.spacing_mm, geometry_of(image, raw), dose, seed, image.unit
     )
+    progress(f"Running the algorithm {arm.algorithm.kind}")
     output = run_algorithm(arm.algorithm, given).image
     if output is not None:
         image = Image(output, image.grid, image.unit)
@@ -142,12 +152,23 @@ def read_any_phantom(path: Path) -> Phantom:
     return zarr_store.read_phantom(path)
 
 
-def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> tuple[Path, list[str]]:
+def scan(
+    path: Path,
+    arm: Arm,
+    out: Path,
+    form: str = "zarr",
+    seed: int = 0,
+    progress: Callable[[str], None] = _silent,
+) -> tuple[Path, list[str]]:
     """Image the phantom at `path` and write what came of it; returns the picture's path, and what to mind.
 
     Writes image (zarr, nifti or a folder of DICOM), lesion (fraction on the image's grid, where the phantom has
     lesions), raw data (zarr), scan.json and picture.png. Form "ismrmrd" is zarr, and raw data as raw.h5 besides.
 
+    Args:
+        form: "zarr", "nifti", "dicom" or "ismrmrd".
+        seed: of the noise.
+        progress: told what is done when a step begins.
     Raises:
         StoreError: `out` holds files already or cannot be written; it appears whole or not at all.
         FormatError, SpecError, ScannerError, AlgorithmError.
@@ -157,9 +178,11 @@ def scan(path: Path, arm: Arm, out: Path, form: str = "zarr", seed: int = 0) -> 
     require_empty(out)  # before the work, not after
     if form == "ismrmrd":
         raw_ismrmrd.check(arm.scanner.kind)
+    progress("Reading the phantom")
     phantom = read_any_phantom(path)
     with _other_engine(arm):
-        found = scan_phantom(phantom, arm, seed)
+        found = scan_phantom(phantom, arm, seed, progress=progress)
+    progress("Writing")
     facts = {"phantom": str(path), "seed": seed, "dose": found.dose, "arm": json.loads(canonical(arm))}
     with atomic_dir(out) as work:
         write(found, phantom, arm, work, form)
@@ -190,14 +213,25 @@ def _notices(found: Scanned, phantom: Phantom, arm: Arm) -> list[str]:
         notices.append(f"Scan time: {float(found.dose['scan_time_s']):.1f} s")
     if any(float(s.present) > 0 for s in phantom.lesions) and not found.lesion_fraction.any():
         notices.append("The phantom's lesion lies outside the slices; try --set protocol.centre_on=lesion")
-    spare = spare_echoes(arm.protocol) if isinstance(arm.protocol, MRProtocol) else 0
-    if isinstance(arm.protocol, MRProtocol) and spare > SPARE * len(measured_pairs(arm.protocol)):
-        train = arm.protocol.echo_train
-        notices.append(f"protocol.echo_train = {train} does not divide the measured lines: {spare} echoes read nothing")
+    if arm.protocol.centre_on == "brain" and not brain_voxels(phantom).any():
+        notices.append("The phantom has no brain for protocol.centre_on = brain; the slices lie about its middle")
+    if isinstance(arm.protocol, MRProtocol):
+        notices += _of_mr(arm.protocol, arm.reconstruction.method)
     if "truncated_mm" in found.dose:
         notices.append(
             f"The patient reaches out of the scan field ({found.dose['truncated_mm']:.0f} mm of tissue in an outermost"
             " column): HU are too high near the field's edge and nothing is reconstructed beyond it; a larger"
             " protocol.field_mm, if the scanner has it, would see the whole"
         )
+    return notices
+
+
+def _of_mr(p: MRProtocol, method: str) -> list[str]:
+    notices = []
+    spare = spare_echoes(p)
+    if spare > SPARE * len(measured_pairs(p)):
+        told = f"protocol.echo_train = {p.echo_train} does not divide the measured lines"
+        notices.append(f"{told}: {spare} echoes read nothing")
+    if method == "grappa" and p.acceleration * p.acceleration_z == 1:
+        notices.append("No line is missing at acceleration 1: reconstruction.method = grappa does as fft does")
     return notices

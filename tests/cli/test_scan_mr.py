@@ -253,9 +253,10 @@ def test_cartesian_raw_data_gives_the_image_by_a_plain_transform(tmp_path):
     ismrmrd = pytest.importorskip("ismrmrd")
     changes = (*QUIET, *GRE, "protocol.slices=2", f"protocol.matrix=[{N},{N}]", "protocol.phase_axis=x")
     options = sets(*changes, "protocol.dummies=0", f"protocol.fov_mm=[{FOV_mm},{FOV_mm}]")
-    args = ("--protocol", "t2star-gre", "--reconstruction", "sum-of-squares", "--format", "ismrmrd")
+    args = ("--protocol", "t2star-gre", "--reconstruction", "grappa", "--format", "ismrmrd")
     out = invoke(tmp_path, "mr-3t", *args, *options)
     assert out.exit_code == 0, out.output
+    assert "acceleration 1: reconstruction.method = grappa does as fft does" in out.stderr
     data = ismrmrd.Dataset(str(tmp_path / "out" / "raw.h5"), "dataset", False)
     head = ismrmrd.xsd.CreateFromDocument(data.read_xml_header())
     space = head.encoding[0].encodedSpace

@@ -15,7 +15,7 @@ SEED = 20240  # of variable-density patterns: the pattern belongs to the protoco
 
 def lattice(protocol: MRProtocol) -> np.ndarray:
     """Indices of every R-th phase-encoding line, through the centre of k-space."""
-    return _every(protocol.phase_lines, protocol.acceleration)
+    return every(protocol.phase_lines, protocol.acceleration)
 
 
 def measured(protocol: MRProtocol) -> np.ndarray:
@@ -28,7 +28,7 @@ def measured(protocol: MRProtocol) -> np.ndarray:
     if protocol.sampling == "variable-density" and protocol.acceleration > 1:
         lines = patterns.variable_density(count, protocol.acceleration, protocol.calibration_lines, SEED)
     else:
-        lines = np.union1d(lattice(protocol), _central(count, protocol.calibration_lines))
+        lines = np.union1d(lattice(protocol), central(count, protocol.calibration_lines))
     return lines[lines >= first_line(protocol)]
 
 
@@ -43,8 +43,8 @@ def measured_pairs(protocol: MRProtocol) -> np.ndarray:
     if protocol.sampling == "variable-density" and factor > 1:
         taken = _scattered((ny, nz), factor, protocol.calibration_lines).T.copy()
     else:
-        taken[np.ix_(_every(nz, protocol.acceleration_z), lattice(protocol))] = True
-        taken[np.ix_(_central(nz, protocol.calibration_lines), _central(ny, protocol.calibration_lines))] = True
+        taken[np.ix_(every(nz, protocol.acceleration_z), lattice(protocol))] = True
+        taken[np.ix_(central(nz, protocol.calibration_lines), central(ny, protocol.calibration_lines))] = True
     taken[:, : first_line(protocol)] = False
     partition, line = np.nonzero(taken)
     return np.column_stack([line, partition])
@@ -62,12 +62,14 @@ def first_line(protocol: MRProtocol) -> int:
     return protocol.phase_lines - math.ceil(protocol.partial_fourier * protocol.phase_lines - 1e-9)
 
 
-def _every(count: int, step: int) -> np.ndarray:
+def every(count: int, step: int) -> np.ndarray:
+    """Every `step`-th of so many lines, through the centre of k-space."""
     lines = np.arange(count)
     return lines[(lines - count // 2) % step == 0]
 
 
-def _central(count: int, wanted: int) -> np.ndarray:
+def central(count: int, wanted: int) -> np.ndarray:
+    """So many of the lines about the centre of k-space."""
     wanted = min(wanted, count)
     first = count // 2 - wanted // 2
     return np.arange(first, first + wanted)

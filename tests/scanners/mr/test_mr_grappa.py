@@ -7,7 +7,7 @@ import pytest
 
 from phantomsim.errors import ScannerError
 from phantomsim.scanners.mr import coils
-from phantomsim.scanners.mr.laws.chain import small_scanner
+from phantomsim.scanners.mr.laws.chain import PLAIN, small_protocol, small_scanner
 from phantomsim.scanners.mr.laws.parallel import ellipses, lines, loop_maps, noise
 from phantomsim.scanners.mr.reconstruct import gfactor, grappa
 from phantomsim.scanners.mr.reconstruct.centred import pixels, to_pixels, to_samples
@@ -155,3 +155,10 @@ def test_bad_requests_are_refused():
 def test_one_coil_does_not_fail():
     full, taken = full_kspace(64, 64)[:1], lines(64, 2, 24)
     assert np.isfinite(grappa.grappa(full * taken[:, None], taken, 2)).all()
+
+
+@pytest.mark.parametrize("change", [{"acceleration": 2}, {"encoding": "3d", "acceleration_z": 2}])
+def test_lines_missing_along_either_axis_need_calibration_lines(change):
+    scan = small_scanner().build(small_protocol(**change))
+    with pytest.raises(ScannerError, match=r"acceleration 2 has 0 calibration lines; set calibration_lines = 24"):
+        scan.check(PLAIN.model_copy(update={"method": "grappa"}))

@@ -96,7 +96,7 @@ class CTProtocol(Spec):
         binned_rows, binned_columns: neighbouring cells that are read as one.
         field_mm: diameter of the scan field [mm]; cells outside it, which must see air only, are not computed.
         truncation: what is done about a patient who reaches out of the field: "error", or "allow" (as a real scanner).
-        centre_on: what lies at the isocentre along z.
+        centre_on: what lies at the isocentre along z; "brain" and "lesion" are the phantom's middle where it has none.
         ctdi_phantom: which CTDI phantom the dose is stated for, "head" (16 cm) or "body" (32 cm).
         bowtie: name of one of the scanner's bowties; "none".
         large_focus: whether the scanner's large focal spot is used.
@@ -126,7 +126,7 @@ class CTProtocol(Spec):
     binned_columns: Count = 1
     field_mm: Positive = 500.0
     truncation: Literal["error", "allow"] = "error"
-    centre_on: Literal["phantom", "lesion"] = "phantom"
+    centre_on: Literal["phantom", "brain", "lesion"] = "phantom"
     ctdi_phantom: Literal["head", "body"] = "head"
     bowtie: str = "none"
     large_focus: bool = False

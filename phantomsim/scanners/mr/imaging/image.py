@@ -35,10 +35,11 @@ def check(protocol: MRProtocol, wanted: MRReconstruction) -> None:
         raise ScannerError(f'method "{method}" needs sampling = "regular"; use "cg-sense" or "l1-wavelet"')
     if method == "sense" and p.slices % p.acceleration_z:
         raise ScannerError(f'acceleration_z {p.acceleration_z} does not divide {p.slices} partitions; use "cg-sense"')
-    if method == "grappa" and p.acceleration > 1 and p.calibration_lines < 4 * p.acceleration:
+    factor = max(p.acceleration, p.acceleration_z)
+    if method == "grappa" and factor > 1 and p.calibration_lines < 4 * factor:
         raise ScannerError(
-            f"GRAPPA at acceleration {p.acceleration} has {p.calibration_lines} calibration lines; set "
-            f"calibration_lines = {max(24, 4 * p.acceleration)} in the protocol"
+            f"GRAPPA at acceleration {factor} has {p.calibration_lines} calibration lines; set "
+            f"calibration_lines = {max(24, 4 * factor)} in the protocol"
         )
     if wanted.echo is not None and wanted.echo >= p.echoes:
         raise ScannerError(f"echo is {wanted.echo}; the protocol has {p.echoes}, counted from 0")

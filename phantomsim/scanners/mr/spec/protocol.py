@@ -57,7 +57,7 @@ class MRProtocol(Spec):
         partial_fourier: share of k-space along the phase axis that is measured.
         readout_oversampling: factor before the receiver's decimation filter; 1 lets the readout alias too.
         offset_mm: (x, y, z) of the slab's middle from the isocentre, along the phantom's axes.
-        centre_on: what lies at the isocentre along z.
+        centre_on: what lies at the isocentre along z; "brain" and "lesion" are the phantom's middle where it has none.
         motion: of the patient; None: lies still.
         engine: "signal" is what trials run; "bloch" follows isochromats, slow, the reference.
         spins_per_voxel: of the engine "bloch", along z, y and x.
@@ -99,7 +99,7 @@ class MRProtocol(Spec):
     partial_fourier: Annotated[float, pydantic.Field(gt=0.5, le=1)] = 1.0
     readout_oversampling: Annotated[int, pydantic.Field(ge=1, le=8)] = 2
     offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    centre_on: Literal["phantom", "lesion"] = "phantom"
+    centre_on: Literal["phantom", "brain", "lesion"] = "phantom"
     motion: Motion | None = None
     engine: Literal["signal", "bloch"] = "signal"
     spins_per_voxel: tuple[Count, Count, Count] = (1, 1, 1)
