@@ -6,6 +6,7 @@ that size; the size is the one at which the requested volume lies in the region.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,11 +81,17 @@ class Field:
         """
         if self.depth is None or self.thickness is None:
             return self
-        share = np.maximum(self.depth, 0) / np.maximum(self.thickness(size), 1e-3)
+        thickness = np.maximum(self.thickness(size), 1e-3)
         # A voxel's own share of the thickness is what it fades over, on the mean.
-        width = self.width / max(float(self.thickness(size).max()), self.width)
+        width = self.width / max(float(thickness.max()), self.width)
         ground = self.value <= size + self.width
-        return Field(np.where(ground, share, np.inf).astype(np.float32), self.start, width)
+        share = np.full(self.value.shape, np.inf, np.float32)
+        share[ground] = np.maximum(self.depth[ground], 0) / thickness[ground]
+        return Field(share, self.start, width)
+
+    @functools.cached_property
+    def _ordered(self) -> np.ndarray:
+        return np.sort(self.value[np.isfinite(self.value)])
 
     def fraction(self, size: float) -> np.ndarray:
         """Volume fraction of the lesion of a size, float32 [z, y, x]."""
@@ -95,11 +102,9 @@ class Field:
 
     def holding(self, voxels: float) -> float | None:
         """The size at which the lesion holds so many voxels; None where the region holds less."""
-        finite = self.value[np.isfinite(self.value)]
+        finite = self._ordered
         if len(finite) < max(voxels, 1):
             return None
-        enough = np.partition(finite, min(int(voxels), len(finite) - 1))[min(int(voxels), len(finite) - 1)]
-        finite = np.sort(finite[finite <= enough + 3 * self.width])  # no larger size is looked at
         low, high = float(finite[0]) - self.width, float(finite[min(int(voxels), len(finite) - 1)]) + self.width
         for _ in range(40):
             middle = (low + high) / 2

@@ -7,17 +7,22 @@ tissues by its weight, and the label is the tissue that has most, the next two a
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
 
+from phantomsim.generators.lesions.boxes import bounds
 from phantomsim.generators.lesions.flow import Flow
-from phantomsim.generators.partial import EVEN, Mixture
+from phantomsim.generators.partial import EVEN, LAYERS
 from phantomsim.phantom import Anatomy, Lesion, Organs, Overlay, Phantom, boxed
 
 STILL = 0.02  # voxels: what moves less stays
-CHUNK = 2**18
+CHUNK = 2**16  # voxels of several tissues that are mixed at a time
 LEAST = 0.05  # share of a voxel's source that must have moved; below, the voxel keeps what it has
+NONE = 255  # no tissue
+
+Moves = list[tuple[np.ndarray, np.ndarray]]  # flat indices of voxels, and where they come from, index (z, y, x) [3, N]
 
 
 def displaced(phantom: Phantom, flow: Flow, moves: np.ndarray) -> Phantom:
@@ -28,19 +33,19 @@ def displaced(phantom: Phantom, flow: Flow, moves: np.ndarray) -> Phantom:
     Returns:
         The same phantom without `twins`, of which the caller keeps the earlier one.
     """
-    where, source = _moving(phantom, flow, moves)
-    label, overlays = _tissues(phantom, where, source, moves)
+    box = _box(phantom, flow)
+    moved = list(_moving(phantom, flow, moves, box))
+    label, overlays = _tissues(phantom, moved, moves, box)
     density = phantom.density
     if np.ndim(density) == 3:
-        density = np.array(density)
-        density.reshape(-1)[where] = ndimage.map_coordinates(np.asarray(phantom.density), source, order=1)
+        density = _resampled(np.asarray(density), moved)
     organs = phantom.organs
     if organs is not None:
-        names = np.array(organs.label)
-        index = np.clip(np.rint(source).astype(int), 0, np.array(names.shape)[:, None] - 1)
-        names.reshape(-1)[where] = np.asarray(organs.label)[tuple(index)]
+        names, old = np.array(organs.label), np.asarray(organs.label)
+        for where, source in moved:
+            names.reshape(-1)[where] = old.reshape(-1)[_flat(np.rint(source).astype(np.int32), old.shape)]
         organs = Organs(names, organs.names)
-    lesions = tuple(_lesion(s, phantom, where, source) for s in phantom.lesions)
+    lesions = tuple(_lesion(s, phantom, moved) for s in phantom.lesions)
     return dataclasses.replace(
         phantom, label=label, density=density, overlays=overlays, organs=organs, lesions=lesions, twins=None
     )
@@ -51,54 +56,88 @@ def anatomy(phantom: Phantom) -> Anatomy:
     return Anatomy(phantom.label, phantom.density, phantom.overlays, phantom.organs)
 
 
-def _moving(phantom: Phantom, flow: Flow, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flat indices of voxels that move, and where they come from, index (z, y, x) [3, N]."""
-    grid = phantom.grid
-    first = grid.index(flow.grid.world((0, 0, 0)))
+def _box(phantom: Phantom, flow: Flow) -> tuple[slice, ...]:
+    """The voxels that the flow's coarse ones cover."""
+    first = phantom.grid.index(flow.grid.world((0, 0, 0)))
+    step = np.asarray(flow.grid.spacing_mm) / np.asarray(phantom.grid.spacing_mm)
+    low = np.maximum(np.floor(first - step / 2 + 0.5).astype(int), 0)
+    high = np.minimum(np.ceil(first + step * (np.array(flow.grid.shape) - 0.5) + 0.5).astype(int), phantom.grid.shape)
+    return tuple(slice(int(a), int(b)) for a, b in zip(low, high))
+
+
+def _moving(
+    phantom: Phantom, flow: Flow, moves: np.ndarray, box: tuple[slice, ...]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Voxels that move, plane by plane, which stays in the cache; see `Moves`."""
+    grid, label = phantom.grid, np.asarray(phantom.label)
+    first = phantom.grid.index(flow.grid.world((0, 0, 0)))
     step = np.asarray(flow.grid.spacing_mm) / np.asarray(grid.spacing_mm)
-    low = [max(0, int(np.floor(f - s / 2 + 0.5))) for f, s in zip(first, step)]
-    high = [
-        min(n, int(np.ceil(f + s * (m - 0.5) + 0.5))) for n, f, s, m in zip(grid.shape, first, step, flow.grid.shape)
+    at = [(np.arange(b.start, b.stop) - f) / s for b, f, s in zip(box, first, step)]
+    rows = [
+        _upsampled(_upsampled(u / np.float32(d), at[1], 1), at[2], 2) for u, d in zip(flow.back_mm, grid.spacing_mm)
     ]
-    at = [(np.arange(lo, hi) - f) / s for lo, hi, f, s in zip(low, high, first, step)]
-    shift = np.stack([_upsampled(u, at) / d for u, d in zip(flow.back_mm, grid.spacing_mm)])
-    label = np.asarray(phantom.label)[tuple(slice(lo, hi) for lo, hi in zip(low, high))]
-    moving = (np.abs(shift) > STILL).any(axis=0) & moves[label]
-    index = np.argwhere(moving).T + np.array(low)[:, None]
-    return np.ravel_multi_index(tuple(index), grid.shape), index + shift[:, moving]
+    y, x = (np.arange(b.start, b.stop, dtype=np.float32) for b in box[1:])
+    rest = [np.float32(0), y[:, None], x]
+    for z, u in zip(range(box[0].start, box[0].stop), at[0]):
+        low, part = _between(np.array([u]), rows[0].shape[0])
+        shift = [r[low[0]] * (1 - part[0]) + r[min(low[0] + 1, len(r) - 1)] * part[0] for r in rows]
+        far = np.maximum(np.maximum(np.abs(shift[0]), np.abs(shift[1])), np.abs(shift[2])) > STILL
+        here = np.flatnonzero(far & moves[label[z][box[1:]]])
+        row, column = np.divmod(here, len(x))
+        where = (z * grid.shape[1] + row + box[1].start) * grid.shape[2] + column + box[2].start
+        rest[0] = np.float32(z)
+        yield where, np.stack([(r + s).ravel()[here] for r, s in zip(rest, shift)])
 
 
-def _upsampled(field: np.ndarray, at: list[np.ndarray]) -> np.ndarray:
-    """Linear interpolation on a product of coordinates; the edge repeats outside."""
-    out = field
-    for axis, x in enumerate(at):
-        low = np.clip(np.floor(x).astype(int), 0, max(out.shape[axis] - 2, 0))
-        high = np.minimum(low + 1, out.shape[axis] - 1)
-        part = np.clip(x - low, 0, 1).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
-        out = np.take(out, low, axis) * (1 - part) + np.take(out, high, axis) * part
-    return out
+def _between(at: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of two neighbours the lower, and the share of the upper; the edge repeats outside."""
+    low = np.clip(np.floor(at).astype(int), 0, max(count - 2, 0))
+    return low, np.clip(at - low, 0, 1).astype(np.float32)
+
+
+def _upsampled(field: np.ndarray, at: np.ndarray, axis: int) -> np.ndarray:
+    """Linear interpolation along one axis."""
+    low, part = _between(at, field.shape[axis])
+    part = part.reshape([-1 if a == axis else 1 for a in range(3)])
+    high = np.minimum(low + 1, field.shape[axis] - 1)
+    return np.take(field, low, axis) * (1 - part) + np.take(field, high, axis) * part
 
 
 def _tissues(
-    phantom: Phantom, where: np.ndarray, source: np.ndarray, moves: np.ndarray
+    phantom: Phantom, moved: Moves, moves: np.ndarray, box: tuple[slice, ...]
 ) -> tuple[np.ndarray, tuple[Overlay, ...]]:
-    layers, fixed = _layers(phantom), ~moves[: len(phantom.tissues)]
-    mixture = Mixture(phantom.grid.shape)
-    mixture.label[...] = np.asarray(phantom.label)
-    still = np.zeros(mixture.label.size, bool)
-    for _, share in layers[1:]:
-        still |= share > 0
-    still[where] = False
-    own = np.flatnonzero(still)
-    for part in np.array_split(own, max(1, len(own) // CHUNK)):
-        mixture.blend(part, _shares(layers, part, None, len(phantom.tissues)))
-    flat = mixture.label.reshape(-1)
-    whole, label = _whole(layers, phantom.grid.shape, where, source, moves)
-    flat[where[whole]] = label[whole]
-    for part in np.array_split(np.flatnonzero(~whole), max(1, int((~whole).sum()) // CHUNK)):
-        shares = _gathered(layers, phantom.grid.shape, source[:, part], len(phantom.tissues))
+    """Labels and overlays; most voxels come whole from one tissue, which is quick to see."""
+    label, even, pure = np.array(phantom.label), _even(phantom, box), _pure(phantom)
+    still = np.zeros(NONE + 1, bool)
+    still[:NONE] = moves[:NONE]
+    layers = _overlaid(phantom)
+    kept = len(layers)
+    while len(layers) < LAYERS - 1:
+        layers.append((np.zeros(label.size, np.uint8), np.zeros(label.size, np.float32)))
+    mixed: Moves = []
+    for where, source in moved:
+        low = np.floor(source).astype(np.int32)
+        found = even[_flat(low, label.shape)]
+        whole = still[found] & (pure[where] < NONE)
+        label.reshape(-1)[where[whole]] = found[whole]
+        for _, share in layers[:kept]:
+            share[where] = 0
+        mixed.append((where[~whole], source[:, ~whole]))
+    _blend(phantom, mixed, moves, label, layers)
+    return label, tuple(
+        o for o in (_trimmed(*(a.reshape(label.shape) for a in layer)) for layer in layers) if o is not None
+    )
+
+
+def _blend(phantom: Phantom, mixed: Moves, moves: np.ndarray, label: np.ndarray, layers: Moves) -> None:
+    """Set the voxels that hold several tissues, in a label and in the layers of overlays."""
+    before = [(np.asarray(phantom.label).reshape(-1), None), *_overlaid(phantom)]
+    where, source = np.concatenate([w for w, _ in mixed]), np.concatenate([s for _, s in mixed], axis=1)
+    for i in range(0, len(where), CHUNK):
+        at = where[i : i + CHUNK]
+        names, shares, own = _gathered(before, phantom.grid.shape, source[:, i : i + CHUNK], at)
         # What does not move gives nothing to what does, and keeps its share of the voxels in which it is.
-        own = _shares(layers, where[part], None, len(shares))
+        fixed = ~moves[names]
         kept = np.where(fixed[:, None], own, 0)
         shares[fixed] = 0
         total = shares.sum(axis=0)
@@ -106,87 +145,113 @@ def _tissues(
         shares *= (1 - kept.sum(axis=0)) / np.where(lost, 1, total)
         shares += kept
         shares[:, lost] = own[:, lost]
-        flat[where[part]] = shares.argmax(axis=0)
-        mixed = shares.max(axis=0) < EVEN
-        mixture.blend(where[part][mixed], shares[:, mixed])
-    return mixture.label, mixture.overlays()
-
-
-def _whole(
-    layers: list[tuple[np.ndarray, np.ndarray]],
-    shape: tuple[int, ...],
-    where: np.ndarray,
-    source: np.ndarray,
-    moves: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Voxels that come whole from one moving tissue, bool [N], and which that is: most of them, and quick."""
-    label, share = layers[0]
-    pure = np.where(share >= 1, label, 255)
-    low = np.floor(source).astype(np.int32)
-    edge = ((low < 0) | (low >= np.array(shape)[:, None] - 1)).any(axis=0)
-    first = np.where(edge, 0, (low[0] * shape[1] + low[1]) * shape[2] + low[2])
-    found = pure[first]
-    same = moves[found] & (pure[where] < 255) & ~edge
-    for z, y, x in np.ndindex(2, 2, 2):
-        same &= pure[first + (z * shape[1] + y) * shape[2] + x] == found
-    return same, found
-
-
-def _layers(phantom: Phantom) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Tissue and share of every voxel, flat: the label's first, then each overlay's."""
-    label = np.asarray(phantom.label)
-    rest, found = np.ones(label.shape, np.float32), []
-    for overlay in phantom.overlays:
-        box = boxed(overlay.start, overlay.fraction.shape)
-        tissue, share = np.zeros(label.shape, np.uint8), np.zeros(label.shape, np.float32)
-        tissue[box], share[box] = np.asarray(overlay.tissue), np.asarray(overlay.fraction)
-        rest -= share
-        found.append((tissue.reshape(-1), share.reshape(-1)))
-    return [(label.reshape(-1), rest.reshape(-1)), *found]
-
-
-def _shares(
-    layers: list[tuple[np.ndarray, np.ndarray]], at: np.ndarray, weight: np.ndarray | None, tissues: int
-) -> np.ndarray:
-    """Fractions of all tissues of some voxels, float32 [T, N], times a weight."""
-    out = np.zeros((tissues, len(at)), np.float32)
-    column = np.arange(len(at))
-    for tissue, share in layers:
-        here = share[at]
-        out[tissue[at], column] += here if weight is None else here * weight
-    return out
+        column, several = np.arange(len(at)), np.zeros(0, bool)
+        for k in range(min(LAYERS, len(names))):
+            most = shares.argmax(axis=0)
+            if k == 0:
+                label.reshape(-1)[at] = names[most]
+                several = shares[most, column] < EVEN
+            else:
+                tissue, share = layers[k - 1]
+                tissue[at[several]] = names[most[several]]
+                share[at[several]] = shares[most, column][several]
+            shares[most, column] = 0
 
 
 def _gathered(
-    layers: list[tuple[np.ndarray, np.ndarray]], shape: tuple[int, ...], source: np.ndarray, tissues: int
-) -> np.ndarray:
-    """Fractions of tissues at points between voxels, from the eight around each, float32 [T, N]."""
-    low = np.floor(source).astype(int)
-    part = (source - low).astype(np.float32)
-    out = np.zeros((tissues, source.shape[1]), np.float32)
-    for corner in np.ndindex(2, 2, 2):
-        index = np.clip(low + np.array(corner)[:, None], 0, np.array(shape)[:, None] - 1)
-        weight = np.prod([p if c else 1 - p for p, c in zip(part, corner)], axis=0)
-        out += _shares(layers, np.ravel_multi_index(tuple(index), shape), weight, tissues)
+    before: list, shape: tuple[int, ...], source: np.ndarray, at: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tissues [T], their fractions between voxels, from the eight around, and of other voxels, float32 [T, N]."""
+    low = np.floor(source).astype(np.int32)
+    part = source - low
+    taken = []  # tissue and weight
+    for corner in (*np.ndindex(2, 2, 2), None):
+        index = at if corner is None else _flat(low + np.array(corner, np.int32)[:, None], shape)
+        weight = np.ones(len(at), np.float32)
+        if corner is not None:
+            weight = np.prod([p if c else 1 - p for p, c in zip(part, corner)], axis=0)
+        parts = [(tissue[index], share[index] * weight) for tissue, share in before[1:]]
+        taken.append([(before[0][0][index], weight - sum(p for _, p in parts)), *parts])
+    seen = sum(np.bincount(tissue, minlength=NONE + 1) for some in taken for tissue, _ in some) > 0
+    number, column = np.cumsum(seen) - 1, np.arange(len(at))
+    out = np.zeros((2, int(seen.sum()), len(at)), np.float32)
+    for i, some in enumerate(taken):
+        flat = out[i // 8].reshape(-1)
+        for tissue, share in some:
+            flat[number[tissue] * len(at) + column] += share
+    return np.flatnonzero(seen).astype(np.uint8), out[0], out[1]
+
+
+def _overlaid(phantom: Phantom) -> Moves:
+    """Tissues and shares of overlays, of the whole grid, flat."""
+    found = []
+    for overlay in phantom.overlays:
+        box = boxed(overlay.start, overlay.fraction.shape)
+        tissue, share = np.zeros(phantom.grid.shape, np.uint8), np.zeros(phantom.grid.shape, np.float32)
+        tissue[box], share[box] = np.asarray(overlay.tissue), np.asarray(overlay.fraction)
+        found.append((tissue.reshape(-1), share.reshape(-1)))
+    return found
+
+
+def _flat(index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Flat indices of voxels (z, y, x) [3, N]; the edge repeats outside."""
+    z, y, x = (np.clip(i, 0, n - 1) for i, n in zip(index, shape))
+    return np.asarray((z * shape[1] + y) * shape[2] + x)
+
+
+def _pure(phantom: Phantom) -> np.ndarray:
+    """Labels of voxels of one tissue, else NONE; flat."""
+    label = np.array(phantom.label)
+    for overlay in phantom.overlays:
+        part = label[boxed(overlay.start, overlay.fraction.shape)]
+        part[np.asarray(overlay.fraction) > 0] = NONE
+    return label.reshape(-1)
+
+
+def _even(phantom: Phantom, box: tuple[slice, ...]) -> np.ndarray:
+    """The tissue of eight voxels, of which this is the lowest, where they are of one tissue, else NONE; flat."""
+    pure = _pure(phantom).reshape(phantom.grid.shape)
+    even = np.full(pure.shape, NONE, np.uint8)
+    even[box] = pure[box]
+    for axis in range(3):
+        low, high = (np.moveaxis(even, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        low |= np.negative((low != high).view(np.uint8))  # to NONE
+        np.moveaxis(even, axis, 0)[-1] = NONE
+    return even.reshape(-1)
+
+
+def _trimmed(tissue: np.ndarray, share: np.ndarray) -> Overlay | None:
+    """An overlay in the smallest box; None where it is empty."""
+    box = bounds(share > 0)
+    if box[0].stop == 0:
+        return None
+    z, y, x = (b.start for b in box)
+    return Overlay(tissue[box].copy(), share[box].copy(), (z, y, x))
+
+
+def _resampled(values: np.ndarray, moved: Moves) -> np.ndarray:
+    """Values that have moved, by linear interpolation."""
+    out = np.array(values)
+    for where, source in moved:
+        out.reshape(-1)[where] = ndimage.map_coordinates(values, source, order=1, mode="nearest")
     return out
 
 
-def _lesion(lesion: Lesion, phantom: Phantom, where: np.ndarray, source: np.ndarray) -> Lesion:
+def _lesion(lesion: Lesion, phantom: Phantom, moved: Moves) -> Lesion:
     """A lesion that was there before, moved."""
     shape = phantom.grid.shape
 
-    def moved(overlay: Overlay) -> Overlay:
+    def carried(overlay: Overlay) -> Overlay:
         whole = np.zeros(shape, np.float32)
         whole[boxed(overlay.start, overlay.fraction.shape)] = np.asarray(overlay.fraction)
-        new = whole.copy()
-        new.reshape(-1)[where] = ndimage.map_coordinates(whole, source, order=1)
+        new = _resampled(whole, moved)
         low = np.array(overlay.start) - 8
         size = np.minimum(np.array(overlay.fraction.shape) + 16, shape)
         low = np.clip(low, 0, np.array(shape) - size)
         cut = tuple(slice(int(a), int(a + n)) for a, n in zip(low, size))
         return Overlay(overlay.tissue, new[cut], tuple(int(a) for a in low))  # type: ignore[arg-type]
 
-    parts = [moved(o) for o in (lesion.overlay, *lesion.inner, *lesion.around)]
+    parts = [carried(o) for o in (lesion.overlay, *lesion.inner, *lesion.around)]
     fraction = np.asarray(parts[0].fraction, float)
     total = fraction.sum()
     middle = (

@@ -128,8 +128,12 @@ class Draft:
     def _field(self, space: Space, middle: np.ndarray) -> Field:
         return field(self.kind.shape, self.shape, self.numbers[FORM], space, middle, self.largest_mL)
 
-    def into(self, phantom: Phantom, at: Place) -> tuple[Phantom, dict[str, Any]]:
-        """The patient with the lesion, its surroundings pushed aside; and what is to be told of it."""
+    def into(self, phantom: Phantom, at: Place, space: Space) -> tuple[Phantom, dict[str, Any]]:
+        """The patient with the lesion, its surroundings pushed aside; and what is to be told of it.
+
+        Args:
+            space: of a phantom of the same anatomy.
+        """
         told: dict[str, Any] = {"kind": self.kind.name, "asked_mL": self.volume_mL}
         if self.doubling_days is not None:
             told["doubling_days"] = self.doubling_days
@@ -138,22 +142,31 @@ class Draft:
         host, effect = self._host(phantom, at.middle), self.kind.mass_effect
         if effect is not None and self.volume_mL >= effect.least_mL:
             before = phantom
-            phantom, flow = pushed(phantom, effect, self._growing(phantom, at), self.volume_mL)
+            phantom, flow = pushed(phantom, effect, self._growing(space, at), self.volume_mL)
             first = before.twins[0] if before.twins else anatomy(before)
             phantom = dataclasses.replace(phantom, twins=(first, anatomy(phantom)))
             told |= {"midline_shift_mm": midline_shift_mm(flow), "least_jacobian": float(flow.jacobian().min())}
         lesion = self._lesion(phantom, at, host)
         return dataclasses.replace(phantom, lesions=(*phantom.lesions, lesion)), told
 
-    def _growing(self, phantom: Phantom, at: Place) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
+    def _growing(self, space: Space, at: Place) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
         """Fractions, and where their box starts, of the lesion at a smaller volume at its place."""
-        made = self._field(Space(phantom), at.middle).thickening(at.surfaces.size) if self.form is None else None
+        grid = space.phantom.grid
+        if self.form is None:
+            made = self._field(space, at.middle).thickening(at.surfaces.size)
+        else:  # nested surfaces of the whole one's form, at voxel centres: the flow's voxels are coarser by far
+            assert not isinstance(self.form, Cluster)
+            (box, start), radius = self._boxed(grid, at.middle, self.volume_mL), at.surfaces.size
+            axes = [
+                (np.arange(n) - c) * d for n, c, d in zip(box, at.middle - start + at.within - 0.5, grid.spacing_mm)
+            ]
+            width = min(grid.spacing_mm)
+            value = sizes(self.form, axes, radius, 0.0, radius + 2 * width)
+            made = Field(value.astype(np.float32), tuple(int(s) for s in start), width)  # type: ignore[arg-type]
 
         def lesion(volume_mL: float) -> tuple[np.ndarray, np.ndarray]:
-            found = fitted(made, volume_mL, phantom.grid) if made is not None else None
-            if found is None:  # a form of its own; what fits itself in had room for the whole lesion
-                found = self._free(phantom.grid, at.middle, at.within, volume_mL)
-            return found.whole, found.start
+            found = fitted(made, volume_mL, grid)
+            return (at.surfaces.whole, at.surfaces.start) if found is None else (found.whole, found.start)
 
         return lesion
 

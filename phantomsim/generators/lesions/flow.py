@@ -23,6 +23,7 @@ from phantomsim.grid import Grid
 
 STEPS = 5  # in which the lesion grows
 SUBSTEPS = 2  # of the midpoint rule in each
+TOLERANCE, MOST_ITERATIONS = 1e-5, 2000  # of the potential
 MOST_FLUID = 0.7  # of the fluid that may leave
 #: Part of the lesion's volume in which its source lies: what is outside moves alike, and its blur stays inside.
 INNER = 0.7
@@ -36,7 +37,7 @@ class Flow:
     Attributes:
         grid: of the coarse voxels.
         back_mm: vector (z, y, x of the grid) from a point to where its matter was [mm], float32 [3, z, y, x].
-        forth_mm: the same from where matter was to where it is.
+        forth_mm: the same from where matter was to where it is; 0 where it was not followed.
         moved: the coarse voxels in which anything moves, bool.
     """
 
@@ -59,6 +60,7 @@ def flow(
     lesion: Callable[[float], np.ndarray],
     volume_mL: float,
     share: float,
+    followed: np.ndarray,
 ) -> Flow:
     """Solve for how a growing lesion moves its surroundings.
 
@@ -69,6 +71,7 @@ def flow(
         lesion: fractions on `grid` of the lesion at a volume [mL], nested.
         volume_mL: of the lesion in the end.
         share: of it that displaces.
+        followed: coarse voxels whose matter is followed forwards, bool.
     Raises:
         PlacementError: there is not enough that gives way, or the lesion does not touch what moves.
     """
@@ -80,10 +83,11 @@ def flow(
             "of fluid can give way; lower volume_mL or mass_effect.share, or set mass_effect = false"
         )
     points = np.argwhere(region).T.astype(np.float32)
-    back, forth = _at_rest(grid.shape), points.copy()  # in voxels: where matter was, everywhere; where it went, inside
+    back, forth = _at_rest(grid.shape), np.argwhere(region & followed).T.astype(np.float32)  # in voxels
+    begun = forth
     room_about = np.maximum(ndimage.uniform_filter(region.astype(float), 3, mode="constant"), 1e-6)
     system = _system(region, grid.spacing_mm)
-    guess = np.zeros(int(region.sum()))
+    guess, last = np.zeros(int(region.sum())), np.zeros(int(region.sum()))
     volumes = volume_mL * (1 - share + share * np.arange(STEPS + 1) / STEPS)
     for now, then in itertools.pairwise(volumes):
         grown = lesion(float(now)) * region
@@ -92,7 +96,8 @@ def flow(
         amount = (then - now) / grid.voxel_mL
         middle = lesion(INNER * float(now)) * region
         source = middle / middle.sum() - fluid / fluid.sum()
-        velocity, guess = _velocity(system, region, amount * source, grid.spacing_mm, guess)
+        velocity, found = _velocity(system, region, amount * source, grid.spacing_mm, guess)
+        guess, last = 2 * found - last if last.any() else found, found
         came = points.copy()  # backwards along this step, then along those before
         for _ in range(SUBSTEPS):
             came = _stepped(came, velocity, -1 / SUBSTEPS)
@@ -101,7 +106,7 @@ def flow(
         back[:, region] = was
     spacing = np.asarray(grid.spacing_mm, np.float32).reshape(3, 1)
     went = np.zeros(back.shape, np.float32)
-    went[:, region] = (forth - points) * spacing
+    went[:, region & followed] = (forth - begun) * spacing
     return Flow(grid, (back - _at_rest(grid.shape)) * spacing[..., None, None], went, region)
 
 
@@ -138,15 +143,31 @@ def _system(region: np.ndarray, spacing: tuple[float, ...]) -> sparse.csr_matrix
     return made.tocsr()
 
 
+def _solved(system: sparse.csr_matrix, wanted: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Conjugate gradients with the diagonal as preconditioner."""
+    scale = 1 / np.maximum(system.diagonal(), 1e-9)
+    found, left = guess.copy(), wanted - system @ guess
+    way = scale * left
+    size, enough = left @ way, TOLERANCE * np.linalg.norm(wanted)
+    for _ in range(MOST_ITERATIONS):
+        if np.linalg.norm(left) <= enough:
+            break
+        ahead = system @ way
+        step = size / (way @ ahead)
+        found += step * way
+        left -= step * ahead
+        scaled = scale * left
+        size, before = left @ scaled, size
+        way *= size / before
+        way += scaled
+    return found
+
+
 def _velocity(
     system: sparse.csr_matrix, region: np.ndarray, source: np.ndarray, spacing: tuple[float, ...], guess: np.ndarray
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Velocity through the faces of voxels along each axis [voxels per step], and the potential."""
-    from scipy.sparse.linalg import cg
-
-    wanted = source[region] - source[region].mean()
-    diagonal = sparse.diags(1 / np.maximum(system.diagonal(), 1e-9))
-    potential, _ = cg(system, wanted, x0=guess, rtol=1e-5, maxiter=2000, M=diagonal)
+    potential = _solved(system, source[region] - source[region].mean(), guess)
     whole = np.zeros(region.shape)
     whole[region] = potential
     found = []

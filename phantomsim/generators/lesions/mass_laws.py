@@ -60,7 +60,7 @@ def _ball_in_ball() -> tuple[float, float]:
     z, y, x = np.ix_(*grid.axes_mm())
     r = np.sqrt(x * x + y * y + z * z)
     moves, inner = _cover(76 - r, h), _cover(60 - r, h)
-    found = flow(grid, moves, moves - inner, _ball(r, h), 30.0, 0.9)
+    found = flow(grid, moves, moves - inner, _ball(r, h), 30.0, 0.9, moves > 0)
     worst = 0.0
     for i in (26, 28, 30):  # along x, clear of the lesion and of the fluid
         there = float(grid.axes_mm()[2][i])

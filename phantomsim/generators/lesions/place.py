@@ -143,7 +143,7 @@ def _put(
         found, why = _try(draft, room, lesions.max_tries)
         refused.update(why)
         if found is not None:
-            return draft.into(room.phantom, found)
+            return draft.into(room.phantom, found, room.space)
         if lesions.on_failure == "error":
             raise PlacementError(_failure(room, kind, lesions, draft, why, number))
     except (PlacementError, TissueError) as error:
