@@ -39,6 +39,8 @@ def _must(error: Any, site: Site, node: Node) -> str:
     if site.type_.bare is Any or error["type"] in ("custom", "url_parsing"):
         return error["msg"]
     must = f"must be {describe(site.type_)}"
+    if error["type"] == "finite_number":
+        return f"{must}, finite"
     if error["type"] == "int_type" and isinstance(node.value, float) and node.value.is_integer():
         return f"{must}; write {node.value:.0f}"
     if error["type"] in ("int_type", "float_type", "bool_type") and isinstance(node.value, str):

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from phantomsim.errors import PhantomsimError
+from phantomsim.generators.generate import subjects
+from phantomsim.generators.spec import Deformable, FromFiles, FromHU, FromMeshes
 from phantomsim.scanners.ct.spec import CTScanner
 from phantomsim.scanners.mr.spec import MRScanner
 from phantomsim.specfile.load import load_any, tell
@@ -30,6 +32,23 @@ def problems(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
             path, what = (*scanner, *key), f"{where}: {error}"
             found.append(tell(source, type(spec), tuple(sets), path, what) if key else f"{source}: {what}")
     return found
+
+
+def missing(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
+    """What a trial or generator needs beside its file and does not find on this machine: folders, files, variables.
+
+    Args:
+        source: as of `problems`.
+    """
+    spec = load_any(source, sets)
+    generator = spec.population.generator if isinstance(spec, Trial) else spec
+    if not isinstance(generator, FromFiles | FromHU | FromMeshes | Deformable):
+        return []
+    try:
+        subjects(generator)
+    except PhantomsimError as error:
+        return [f"{source}: not to be made on this machine: {error}"]
+    return []
 
 
 def _attempts(spec: Any) -> Iterator[tuple[str, tuple[str | int, ...], Callable[[], Any]]]:

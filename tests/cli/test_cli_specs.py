@@ -68,6 +68,43 @@ def test_check_tells_where_the_hardware_forbids_a_protocol(tmp_path: Path, monke
     assert any(line.startswith(f"{place}protocols.bssfp: the readout needs a gradient of 15.0 mT/m") for line in lines)
 
 
+SLIPS = {
+    "TR_ms = nan": "TR_ms: is nan; must be a number, above 0, at most 1000000, finite",
+    "TE_ms = -3": "TE_ms: is -3; must be a number, above 0, at most 1000000",
+    "fov_mm = [inf, 240]": "fov_mm[0]: is inf; must be a number, above 0, at most 2000, finite",
+    "matrix = [256, 100000]": "matrix[1]: is 100000; must be a whole number, at least 2, at most 4096, a multiple of 2",
+    "slices = 100000": "slices: is 100000; must be a whole number, at least 1, at most 1024",
+    "slice_mm = 0": "slice_mm: is 0; must be a number, above 0, at most 500",
+    "bandwidth_Hz = 0": "bandwidth_Hz: is 0; must be a number, at least 100, at most 10000000",
+    "spokes = 1000000000": "spokes: is 1000000000; must be a whole number, at least 1, at most 16384",
+}
+
+
+def test_check_tells_slips_in_a_protocol_before_it_is_laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    head = 'base = "mr-3t"\nname = "mine"\n[protocols.bad]\nsequence = "radial-gre"\n'
+    Path("x.toml").write_text(head + "\n".join(SLIPS))
+    result = run("check", "x.toml")
+    assert result.exit_code == 2
+    lines = [line.partition("protocols.bad.")[2] for line in result.stderr.splitlines()]
+    assert lines == list(SLIPS.values())
+
+
+def test_check_tells_which_data_are_not_here(trial: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file may be right on a machine that lacks its data."""
+    monkeypatch.delenv("PHANTOMSIM_HEADS", raising=False)
+    source = ("check", "my.toml", "--set", "population.generator=heads-from-files")
+    result = run(*source)
+    assert (result.exit_code, result.stdout) == (0, "my.toml: ok\n")
+    assert (
+        "the environment variable PHANTOMSIM_HEADS is not set; set it (export PHANTOMSIM_HEADS=PATH)" in result.stderr
+    )
+    monkeypatch.setenv("PHANTOMSIM_HEADS", str(tmp_path))
+    assert f"no file in {tmp_path} matches" in run("check", "heads-from-files").stderr
+    (tmp_path / "one.nii.gz").touch()
+    assert run(*source).stderr == run("check", "heads-from-files").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

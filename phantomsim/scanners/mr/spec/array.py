@@ -10,6 +10,7 @@ from pydantic import Field
 from phantomsim.spec import Spec
 
 Point = tuple[float, float, float]
+Size_mm = Annotated[float, Field(ge=1, le=2000)]
 
 
 class Receiver(Spec):
@@ -34,7 +35,7 @@ class Receiver(Spec):
     noise_law: Literal["physical", "body", "coil"] = "physical"
     unloaded_to_loaded_Q: float | None = Field(default=None, gt=1)
     Q_field_T: float | None = Field(default=None, gt=0)
-    wire_diameter_mm: float = Field(default=3.0, gt=0)
+    wire_diameter_mm: float = Field(default=3.0, gt=0, le=100)
     loss_factor: float = Field(default=1.0, ge=1)
     noise_factor: float = Field(ge=1)
 
@@ -53,9 +54,9 @@ class LoopArray(Receiver):
     kind: Literal["loops"] = "loops"
     count: int = Field(ge=1, le=64)
     rings: int = Field(default=1, ge=1, le=8)
-    radius_mm: float = Field(gt=0)
-    loop_radius_mm: float = Field(gt=0)
-    ring_distance_mm: float = Field(default=0.0, ge=0)
+    radius_mm: Size_mm
+    loop_radius_mm: Size_mm
+    ring_distance_mm: float = Field(default=0.0, ge=0, le=2000)
 
     @property
     def channels(self) -> int:
@@ -74,7 +75,7 @@ class LoopSpec(Spec):
 
     centre_mm: Point
     normal: Point
-    radius_mm: float = Field(gt=0)
+    radius_mm: Size_mm
 
     @pydantic.model_validator(mode="after")
     def _pointed(self) -> Self:
@@ -109,8 +110,8 @@ class Birdcage(Receiver):
     """
 
     kind: Literal["birdcage"] = "birdcage"
-    radius_mm: float = Field(gt=0)
-    length_mm: float = Field(gt=0)
+    radius_mm: Size_mm
+    length_mm: Size_mm
     rungs: int = Field(default=16, ge=4, le=64, multiple_of=4)
     ports: Literal[1, 2] = 2
 
@@ -129,8 +130,8 @@ class Solenoid(Receiver):
     """
 
     kind: Literal["solenoid"] = "solenoid"
-    radius_mm: float = Field(gt=0)
-    length_mm: float = Field(gt=0)
+    radius_mm: Size_mm
+    length_mm: Size_mm
     turns: int = Field(ge=1, le=200)
 
     @property
@@ -169,7 +170,7 @@ class Load(Spec):
         permittivity: relative, of the body part at the Larmor frequency [1]; for the transmit field.
     """
 
-    radius_mm: float = Field(gt=0)
-    length_mm: float = Field(gt=0)
+    radius_mm: Size_mm
+    length_mm: Size_mm
     conductivity_S_per_m: float = Field(gt=0)
     permittivity: float = Field(default=60.0, ge=1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from phantomsim.spec import Spec
+
+Size_mm = Annotated[float, Field(ge=1, le=2000)]
 
 
 class Fields(Spec):
@@ -32,10 +34,10 @@ class Fields(Spec):
     chemical_shift: bool = True
     coarse_mm: float = Field(default=3.0, ge=0, le=20)
     shim_order: Literal[0, 1, 2] | None = 2
-    shim_box_mm: tuple[float, float, float] | None = None
+    shim_box_mm: tuple[Size_mm, Size_mm, Size_mm] | None = None
     homogeneity_ppm: float = Field(default=0.0, ge=0)
-    homogeneity_diameter_mm: float = Field(default=400.0, gt=0)
+    homogeneity_diameter_mm: Size_mm = 400.0
     transmit: Literal["uniform", "birdcage", "dielectric"] = "uniform"
-    transmit_radius_mm: float = Field(default=300.0, gt=0)
-    transmit_length_mm: float = Field(default=500.0, gt=0)
+    transmit_radius_mm: Size_mm = 300.0
+    transmit_length_mm: Size_mm = 500.0
     concomitant: bool = False

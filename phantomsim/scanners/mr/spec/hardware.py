@@ -9,7 +9,8 @@ import pydantic
 from phantomsim.spec import Spec
 
 Positive = Annotated[float, pydantic.Field(gt=0)]
-NonNegative = Annotated[float, pydantic.Field(ge=0)]
+Dead_s = Annotated[float, pydantic.Field(ge=0, le=0.1)]
+Raster_s = Annotated[float, pydantic.Field(ge=1e-8, le=0.01)]
 
 
 class Hardware(Spec):
@@ -28,8 +29,8 @@ class Hardware(Spec):
     max_gradient_mT_per_m: Positive = 40.0
     max_slew_T_per_m_per_s: Positive = 170.0
     max_B1_uT: Positive = 24.0
-    rf_dead_s: NonNegative = 100e-6
-    rf_ringdown_s: NonNegative = 30e-6
-    adc_dead_s: NonNegative = 10e-6
-    gradient_raster_s: Positive = 10e-6
-    rf_raster_s: Positive = 1e-6
+    rf_dead_s: Dead_s = 100e-6
+    rf_ringdown_s: Dead_s = 30e-6
+    adc_dead_s: Dead_s = 10e-6
+    gradient_raster_s: Raster_s = 10e-6
+    rf_raster_s: Raster_s = 1e-6

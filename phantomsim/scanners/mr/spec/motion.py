@@ -11,8 +11,12 @@ from phantomsim.spec import Spec
 
 Positive = Annotated[float, pydantic.Field(gt=0)]
 NonNegative = Annotated[float, pydantic.Field(ge=0)]
+Depth_mm = Annotated[float, pydantic.Field(ge=0, le=200)]
 Samples = Annotated[int, pydantic.Field(ge=2, le=64)]
-Point = tuple[float, float, float]
+Way_mm = Annotated[float, pydantic.Field(ge=-1000, le=1000)]
+Angle_deg = Annotated[float, pydantic.Field(ge=-360, le=360)]
+Shift_mm = tuple[Way_mm, Way_mm, Way_mm]
+Turn_deg = tuple[Angle_deg, Angle_deg, Angle_deg]
 
 
 class RigidMotion(Spec):
@@ -28,9 +32,9 @@ class RigidMotion(Spec):
     """
 
     kind: Literal["rigid"] = "rigid"
-    shift_mm: Point = (0.0, 0.0, 0.0)
-    turn_deg: Point = (0.0, 0.0, 0.0)
-    pivot_mm: Point = (0.0, 0.0, 0.0)
+    shift_mm: Shift_mm = (0.0, 0.0, 0.0)
+    turn_deg: Turn_deg = (0.0, 0.0, 0.0)
+    pivot_mm: Shift_mm = (0.0, 0.0, 0.0)
     period_s: NonNegative = 0.0
     start_s: NonNegative = 0.0
     states: Samples = 32
@@ -45,8 +49,8 @@ class Event(Spec):
     """
 
     time_s: NonNegative
-    shift_mm: Point = (0.0, 0.0, 0.0)
-    turn_deg: Point = (0.0, 0.0, 0.0)
+    shift_mm: Shift_mm = (0.0, 0.0, 0.0)
+    turn_deg: Turn_deg = (0.0, 0.0, 0.0)
 
 
 class Jerks(Spec):
@@ -59,7 +63,7 @@ class Jerks(Spec):
 
     kind: Literal["events"] = "events"
     events: tuple[Event, ...] = pydantic.Field(min_length=1, max_length=64)
-    pivot_mm: Point = (0.0, 0.0, 0.0)
+    pivot_mm: Shift_mm = (0.0, 0.0, 0.0)
 
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -82,9 +86,9 @@ class Breathing(Spec):
     """
 
     kind: Literal["breathing"] = "breathing"
-    depth_mm: NonNegative = 10.0
-    swell_mm: NonNegative = 3.0
-    diaphragm_mm: float = 0.0
+    depth_mm: Depth_mm = 10.0
+    swell_mm: Depth_mm = 3.0
+    diaphragm_mm: Way_mm = 0.0
     reach_mm: Positive = 100.0
     period_s: Positive = 4.0
     phase: float = 0.0

@@ -14,8 +14,14 @@ SequenceName = Literal[
     "spin-echo", "turbo-spin-echo", "inversion-recovery", "spoiled-gre", "bssfp", "mprage", "gre-epi", "se-epi",
     "radial-gre", "spiral-gre", "pulseq",
 ]  # fmt: skip
-Positive = Annotated[float, pydantic.Field(gt=0)]
-Count = Annotated[int, pydantic.Field(ge=1)]
+# What is beyond these bounds is a slip of the keyboard; what a scanner can do, and memory, is asked later.
+Time_ms = Annotated[float, pydantic.Field(gt=0, le=1_000_000)]
+Size_mm = Annotated[float, pydantic.Field(gt=0, le=2000)]
+Place_mm = Annotated[float, pydantic.Field(ge=-1000, le=1000)]
+Pixels = Annotated[int, pydantic.Field(ge=2, le=4096, multiple_of=2)]
+Slices = Annotated[int, pydantic.Field(ge=1, le=1024)]
+Readouts = Annotated[int, pydantic.Field(ge=1, le=16384)]
+Spins = Annotated[int, pydantic.Field(ge=1, le=1000)]
 Factor = Annotated[int, pydantic.Field(ge=1, le=16)]
 Angle = Annotated[float, pydantic.Field(gt=0, le=180)]
 
@@ -67,29 +73,29 @@ class MRProtocol(Spec):
     sequence: SequenceName
     file: Annotated[str, FilePath()] | None = None
     encoding: Literal["2d", "3d"] = "2d"
-    TR_ms: Positive = 500.0
-    TE_ms: Positive = 10.0
-    TI_ms: Positive | None = None
+    TR_ms: Time_ms = 500.0
+    TE_ms: Time_ms = 10.0
+    TI_ms: Time_ms | None = None
     flip_deg: Angle = 90.0
     refocusing_deg: Angle | tuple[Angle, ...] = 180.0
     echo_train: Annotated[int, pydantic.Field(ge=1, le=1024)] = 1
-    echo_spacing_ms: Positive | None = None
+    echo_spacing_ms: Time_ms | None = None
     echoes: Annotated[int, pydantic.Field(ge=1, le=64)] = 1
-    shots: Count = 1
-    spokes: Count | None = None
-    interleaves: Count | None = None
+    shots: Readouts = 1
+    spokes: Readouts | None = None
+    interleaves: Readouts | None = None
     rf_spoil_deg: Annotated[float, pydantic.Field(ge=0, lt=360)] = 117.0
-    bandwidth_Hz: Positive
-    averages: Count = 1
+    bandwidth_Hz: Annotated[float, pydantic.Field(ge=100, le=10_000_000)]
+    averages: Readouts = 1
     dummies: Annotated[int, pydantic.Field(ge=0, le=10000)] | None = None
-    fov_mm: tuple[float, float]
-    matrix: tuple[int, int]
+    fov_mm: tuple[Size_mm, Size_mm]
+    matrix: tuple[Pixels, Pixels]
     phase_axis: Literal["y", "x"] = "x"
-    slices: Count
-    slice_mm: Positive
-    gap_mm: Annotated[float, pydantic.Field(ge=0)] = 0.0
+    slices: Slices
+    slice_mm: Annotated[float, pydantic.Field(gt=0, le=500)]
+    gap_mm: Annotated[float, pydantic.Field(ge=0, le=500)] = 0.0
     slice_profile: Literal["pulse", "box"] = "pulse"
-    pulse_ms: Positive = 2.56
+    pulse_ms: Annotated[float, pydantic.Field(gt=0, le=100)] = 2.56
     time_bandwidth: Annotated[float, pydantic.Field(ge=1, le=32)] = 4.0
     fat_saturation: bool = False
     acceleration: Factor = 1
@@ -98,11 +104,11 @@ class MRProtocol(Spec):
     calibration_lines: Annotated[int, pydantic.Field(ge=0)] = 0
     partial_fourier: Annotated[float, pydantic.Field(gt=0.5, le=1)] = 1.0
     readout_oversampling: Annotated[int, pydantic.Field(ge=1, le=8)] = 2
-    offset_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    offset_mm: tuple[Place_mm, Place_mm, Place_mm] = (0.0, 0.0, 0.0)
     centre_on: Literal["phantom", "brain", "lesion"] = "phantom"
     motion: Motion | None = None
     engine: Literal["signal", "bloch"] = "signal"
-    spins_per_voxel: tuple[Count, Count, Count] = (1, 1, 1)
+    spins_per_voxel: tuple[Spins, Spins, Spins] = (1, 1, 1)
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> Self:

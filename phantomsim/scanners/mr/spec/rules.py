@@ -63,10 +63,6 @@ def _keys(p: MRProtocol) -> list[str]:
 
 def _extent(p: MRProtocol) -> list[str]:
     found = []
-    if min(p.fov_mm) <= 0:
-        found.append(f"fov_mm is {list(p.fov_mm)}; both lengths, along (y, x), must be above 0")
-    if min(p.matrix) < 2 or any(n % 2 for n in p.matrix):
-        found.append(f"matrix is {list(p.matrix)}; both numbers, along (y, x), must be even and at least 2")
     if p.encoding == "3d" and p.gap_mm:
         found.append(f"gap_mm is {p.gap_mm}; the partitions of a 3d slab have no gap")
     if p.encoding == "3d" and p.sequence in ("gre-epi", "se-epi", "radial-gre", "spiral-gre", "pulseq"):
