@@ -167,7 +167,7 @@ def test_magnetisation_off_the_grid_is_refused():
         ({"acceleration": 3}, "does not divide the 64"),
         ({"TI_ms": 100.0}, "belongs to inversion-recovery"),
         ({"TR_ms": 5.0}, "must be longer"),
-        ({"matrix": (63, 64)}, "even"),
+        ({"matrix": (63, 64)}, "multiple of 2"),
         ({"calibration_lines": 65}, "64 lines"),
         ({"bandwidth": 1.0}, "Extra inputs"),
     ],
