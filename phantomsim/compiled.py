@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
+import filelock
 import platformdirs
 
 LARGEST_BYTES = 2**31  # of all that is kept; what was used longest ago goes first
 LEAST_s = 0.5  # to compile, below which code is not worth its place
+LONGEST_s = 300.0  # to wait for another process's compilation
+_seen: set[str] = set()
 
 
 def keep(environment: MutableMapping[str, str] = os.environ) -> None:
@@ -32,6 +36,31 @@ def keep(environment: MutableMapping[str, str] = os.environ) -> None:
     environment["JAX_COMPILATION_CACHE_DIR"] = str(where)
     environment.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(LARGEST_BYTES))
     environment.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", str(LEAST_s))
+
+
+@contextlib.contextmanager
+def turn(what: str) -> Iterator[None]:
+    """Compile something that takes long: one process does, those that start beside it wait and read its code.
+
+    Only the first time in a process, and only where code is kept; a process that ends early gives its turn on.
+
+    Args:
+        what: names the code, so that different code is compiled side by side.
+    """
+    where = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if not where or what in _seen:
+        yield
+        return
+    name = hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
+    lock = filelock.FileLock(Path(where) / f"turn-{name}.lock", timeout=LONGEST_s)
+    with contextlib.suppress(filelock.Timeout, OSError):  # then it is compiled twice: slow, not wrong
+        Path(where).mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+        _seen.add(what)
+    finally:
+        lock.release()
 
 
 def folder() -> Path:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from phantomsim import compiled
 from phantomsim.generators import texture
 from phantomsim.generators.procedural import abdomen, breast, chest, covariates, head, painting
 from phantomsim.generators.procedural.canvas import Numbers, Painted
@@ -34,10 +36,12 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     keys = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
     facts, numbers = person(spec, seed, patient)
     grid = Grid.centred(spec.shape, (spec.voxel_mm,) * 3, (0.0, 0.0, spec.centre_z_mm))
-    levels, volumes, _ = planned(region, numbers)
-    first = painting.first_mm(spec.shape, spec.voxel_mm, (0.0, 0.0, spec.centre_z_mm))
     names = tuple(region.organs)
-    painted = painting.paint(region.draw, names, spec.shape, spec.voxel_mm, first, numbers, levels)
+    frame = (region.draw, names, spec.shape, spec.voxel_mm)
+    with painting.compiling(*frame, numbers, lambda: painting.plan.eval_shape(*_plan_of(region, numbers))[0]):
+        levels, volumes, _ = planned(region, numbers)
+    first = painting.first_mm(spec.shape, spec.voxel_mm, (0.0, 0.0, spec.centre_z_mm))
+    painted = painting.paint(*frame, first, numbers, levels)
     label, overlays, organs = region.phantom_parts(painted, grid)
     known = facts | {f"drawn_{name}_mL": float(v) for name, v in volumes.items()}
     provenance: dict[str, object] = {"generator": spec.name or spec.kind, "seed": seed, "patient": patient}
@@ -55,7 +59,8 @@ def person(spec: Procedural, seed: int, patient: int) -> tuple[dict[str, float |
     numbers["male"] = jnp.float32(facts["sex"] == "male")
     numbers["wobble"] = jax.random.normal(draw_shape, (region.wobbles,))
     if region.grow is not None:
-        numbers |= _grow(region.grow, numbers, jax.random.fold_in(draw_shape, 1))
+        with compiled.turn(f"grow {spec.region}"):
+            numbers |= _grow(region.grow, numbers, jax.random.fold_in(draw_shape, 1))
     return facts, numbers
 
 
@@ -69,7 +74,13 @@ _grow = partial(
 
 def planned(region: Region, numbers: Numbers) -> tuple[Numbers, Numbers, Painted]:
     """Levels [mm] and volumes [mL] of a patient's organs, and the patient on the region's coarse grid."""
+    with compiled.turn(f"plan {region.draw.__module__} {region.plan_shape}"):
+        return painting.plan(*_plan_of(region, numbers))  # type: ignore[no-any-return]
+
+
+def _plan_of(region: Region, numbers: Numbers) -> tuple[Any, ...]:
+    """What `painting.plan` is called with."""
     first = painting.first_mm(region.plan_shape, region.plan_voxel_mm, region.plan_centre_mm)
     per_cm = painting.voxels_per_cm(region.plan_voxel_mm)
     where = (jnp.float32(region.plan_voxel_mm), jnp.asarray(first))
-    return painting.plan(region.draw, tuple(region.organs), region.plan_shape, per_cm, *where, numbers)
+    return (region.draw, tuple(region.organs), region.plan_shape, per_cm, *where, numbers)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phantomsim import compiled
 from phantomsim.generators.procedural.canvas import Canvas, Draw, Number, Numbers, Painted
 from phantomsim.generators.procedural.shapes import Point
 
 SLAB = 16  # rows painted at once on a CPU: a slab of 256 x 256 stays in its caches
+_compiled: set[tuple[Draw, Any]] = set()
 
 
 def axes(shape: tuple[int, int, int], spacing_mm: Number, first_mm: jax.Array) -> Point:
@@ -71,6 +76,43 @@ def voxels_per_cm(voxel_mm: float) -> int:
     return math.ceil(10.0 / voxel_mm)
 
 
+@contextlib.contextmanager
+def compiling(
+    draw: Draw,
+    organs: tuple[str, ...],
+    shape: tuple[int, int, int],
+    voxel_mm: float,
+    numbers: Numbers,
+    levels: Callable[[], Any],
+) -> Iterator[None]:
+    """Compile what `paint` needs beside what is done meanwhile; nothing where it has been compiled.
+
+    Args:
+        levels: gives their shapes; they are not yet known.
+    """
+    frame = _slab_of(shape, voxel_mm)
+    if (draw, frame) in _compiled:
+        yield
+        return
+    anywhere = (jnp.float32(voxel_mm), jnp.zeros(3, jnp.float32))
+    lowered = paint_slab.lower(draw, organs, *frame, *anywhere, numbers, levels())
+    with ThreadPoolExecutor(1) as beside:
+        done = beside.submit(_compile, lowered, f"slab {draw.__module__} {frame}")
+        yield
+        done.result()
+    _compiled.add((draw, frame))
+
+
+def _compile(lowered: jax.stages.Lowered, what: str) -> None:
+    with compiled.turn(what):
+        lowered.compile()
+
+
+def _slab_of(shape: tuple[int, int, int], voxel_mm: float) -> tuple[tuple[int, int, int], int]:
+    """Shape of a slab and the bound on its voxels in 10 mm."""
+    return (min(SLAB, shape[0]), *shape[1:]), voxels_per_cm(voxel_mm)
+
+
 def paint(
     draw: Draw,
     organs: tuple[str, ...],
@@ -85,14 +127,13 @@ def paint(
     Args:
         first: centre (x, y, z) of voxel [0, 0, 0] [mm].
     """
-    rows = min(SLAB, shape[0])
+    (rows, *_), _ = frame = _slab_of(shape, voxel_mm)
     starts = range(0, shape[0], rows)
     whole = Painted(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(shape, np.float32))  # type: ignore[arg-type]
 
     def one(start: int) -> None:
         corner = first + np.array([0.0, 0.0, start * voxel_mm], np.float32)
-        frame = ((rows, *shape[1:]), voxels_per_cm(voxel_mm), jnp.float32(voxel_mm), jnp.asarray(corner))
-        slab = paint_slab(draw, organs, *frame, numbers, levels)
+        slab = paint_slab(draw, organs, *frame, jnp.float32(voxel_mm), jnp.asarray(corner), numbers, levels)
         for into, part in zip(whole, slab):
             into[start : start + rows] = np.asarray(part)[: shape[0] - start]  # type: ignore[index]
 
