@@ -12,15 +12,15 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from phantomsim.generators.lesions.boxes import bounds
+from phantomsim.generators.lesions.boxes import bounds, within
 from phantomsim.generators.lesions.flow import Flow
+from phantomsim.generators.lesions.shares import NONE, Layers, even, flat_index, gathered, overlaid, pure
 from phantomsim.generators.partial import EVEN, LAYERS
 from phantomsim.phantom import Anatomy, Lesion, Organs, Overlay, Phantom, boxed
 
 STILL = 0.02  # voxels: what moves less stays
 CHUNK = 2**16  # voxels of several tissues that are mixed at a time
 LEAST = 0.05  # share of a voxel's source that must have moved; below, the voxel keeps what it has
-NONE = 255  # no tissue
 
 Moves = list[tuple[np.ndarray, np.ndarray]]  # flat indices of voxels, and where they come from, index (z, y, x) [3, N]
 
@@ -43,7 +43,7 @@ def displaced(phantom: Phantom, flow: Flow, moves: np.ndarray) -> Phantom:
     if organs is not None:
         names, old = np.array(organs.label), np.asarray(organs.label)
         for where, source in moved:
-            names.reshape(-1)[where] = old.reshape(-1)[_flat(np.rint(source).astype(np.int32), old.shape)]
+            names.reshape(-1)[where] = old.reshape(-1)[flat_index(np.rint(source).astype(np.int32), old.shape)]
         organs = Organs(names, organs.names)
     lesions = tuple(_lesion(s, phantom, moved) for s in phantom.lesions)
     return dataclasses.replace(
@@ -107,35 +107,35 @@ def _tissues(
     phantom: Phantom, moved: Moves, moves: np.ndarray, box: tuple[slice, ...]
 ) -> tuple[np.ndarray, tuple[Overlay, ...]]:
     """Labels and overlays; most voxels come whole from one tissue, which is quick to see."""
-    label, even, pure = np.array(phantom.label), _even(phantom, box), _pure(phantom)
+    label, whole_of, single = np.array(phantom.label), even(phantom, box), pure(phantom)
     still = np.zeros(NONE + 1, bool)
     still[:NONE] = moves[:NONE]
-    layers = _overlaid(phantom)
+    layers = overlaid(phantom)
     kept = len(layers)
     while len(layers) < LAYERS - 1:
         layers.append((np.zeros(label.size, np.uint8), np.zeros(label.size, np.float32)))
     mixed: Moves = []
     for where, source in moved:
         low = np.floor(source).astype(np.int32)
-        found = even[_flat(low, label.shape)]
-        whole = still[found] & (pure[where] < NONE)
+        found = whole_of[flat_index(low, label.shape)]
+        whole = still[found] & (single[where] < NONE)
         label.reshape(-1)[where[whole]] = found[whole]
         for _, share in layers[:kept]:
             share[where] = 0
         mixed.append((where[~whole], source[:, ~whole]))
     _blend(phantom, mixed, moves, label, layers)
-    return label, tuple(
-        o for o in (_trimmed(*(a.reshape(label.shape) for a in layer)) for layer in layers) if o is not None
-    )
+    about = box if not kept else tuple(slice(0, n) for n in label.shape)
+    found_in = [_trimmed(tissue.reshape(label.shape), share.reshape(label.shape), about) for tissue, share in layers]
+    return label, tuple(o for o in found_in if o is not None)
 
 
-def _blend(phantom: Phantom, mixed: Moves, moves: np.ndarray, label: np.ndarray, layers: Moves) -> None:
+def _blend(phantom: Phantom, mixed: Moves, moves: np.ndarray, label: np.ndarray, layers: Layers) -> None:
     """Set the voxels that hold several tissues, in a label and in the layers of overlays."""
-    before = [(np.asarray(phantom.label).reshape(-1), None), *_overlaid(phantom)]
+    before, overlays = np.asarray(phantom.label), overlaid(phantom)
     where, source = np.concatenate([w for w, _ in mixed]), np.concatenate([s for _, s in mixed], axis=1)
     for i in range(0, len(where), CHUNK):
         at = where[i : i + CHUNK]
-        names, shares, own = _gathered(before, phantom.grid.shape, source[:, i : i + CHUNK], at)
+        names, shares, own = gathered(before, overlays, source[:, i : i + CHUNK], at)
         # What does not move gives nothing to what does, and keeps its share of the voxels in which it is.
         fixed = ~moves[names]
         kept = np.where(fixed[:, None], own, 0)
@@ -158,72 +158,10 @@ def _blend(phantom: Phantom, mixed: Moves, moves: np.ndarray, label: np.ndarray,
             shares[most, column] = 0
 
 
-def _gathered(
-    before: list, shape: tuple[int, ...], source: np.ndarray, at: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tissues [T], their fractions between voxels, from the eight around, and of other voxels, float32 [T, N]."""
-    low = np.floor(source).astype(np.int32)
-    part = source - low
-    taken = []  # tissue and weight
-    for corner in (*np.ndindex(2, 2, 2), None):
-        index = at if corner is None else _flat(low + np.array(corner, np.int32)[:, None], shape)
-        weight = np.ones(len(at), np.float32)
-        if corner is not None:
-            weight = np.prod([p if c else 1 - p for p, c in zip(part, corner)], axis=0)
-        parts = [(tissue[index], share[index] * weight) for tissue, share in before[1:]]
-        taken.append([(before[0][0][index], weight - sum(p for _, p in parts)), *parts])
-    seen = sum(np.bincount(tissue, minlength=NONE + 1) for some in taken for tissue, _ in some) > 0
-    number, column = np.cumsum(seen) - 1, np.arange(len(at))
-    out = np.zeros((2, int(seen.sum()), len(at)), np.float32)
-    for i, some in enumerate(taken):
-        flat = out[i // 8].reshape(-1)
-        for tissue, share in some:
-            flat[number[tissue] * len(at) + column] += share
-    return np.flatnonzero(seen).astype(np.uint8), out[0], out[1]
-
-
-def _overlaid(phantom: Phantom) -> Moves:
-    """Tissues and shares of overlays, of the whole grid, flat."""
-    found = []
-    for overlay in phantom.overlays:
-        box = boxed(overlay.start, overlay.fraction.shape)
-        tissue, share = np.zeros(phantom.grid.shape, np.uint8), np.zeros(phantom.grid.shape, np.float32)
-        tissue[box], share[box] = np.asarray(overlay.tissue), np.asarray(overlay.fraction)
-        found.append((tissue.reshape(-1), share.reshape(-1)))
-    return found
-
-
-def _flat(index: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Flat indices of voxels (z, y, x) [3, N]; the edge repeats outside."""
-    z, y, x = (np.clip(i, 0, n - 1) for i, n in zip(index, shape))
-    return np.asarray((z * shape[1] + y) * shape[2] + x)
-
-
-def _pure(phantom: Phantom) -> np.ndarray:
-    """Labels of voxels of one tissue, else NONE; flat."""
-    label = np.array(phantom.label)
-    for overlay in phantom.overlays:
-        part = label[boxed(overlay.start, overlay.fraction.shape)]
-        part[np.asarray(overlay.fraction) > 0] = NONE
-    return label.reshape(-1)
-
-
-def _even(phantom: Phantom, box: tuple[slice, ...]) -> np.ndarray:
-    """The tissue of eight voxels, of which this is the lowest, where they are of one tissue, else NONE; flat."""
-    pure = _pure(phantom).reshape(phantom.grid.shape)
-    even = np.full(pure.shape, NONE, np.uint8)
-    even[box] = pure[box]
-    for axis in range(3):
-        low, high = (np.moveaxis(even, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
-        low |= np.negative((low != high).view(np.uint8))  # to NONE
-        np.moveaxis(even, axis, 0)[-1] = NONE
-    return even.reshape(-1)
-
-
-def _trimmed(tissue: np.ndarray, share: np.ndarray) -> Overlay | None:
-    """An overlay in the smallest box; None where it is empty."""
-    box = bounds(share > 0)
-    if box[0].stop == 0:
+def _trimmed(tissue: np.ndarray, share: np.ndarray, about: tuple[slice, ...]) -> Overlay | None:
+    """An overlay, which lies in a box, in the smallest one; None where it is empty."""
+    box = within(bounds(share[about] > 0), about)
+    if box[0].stop == box[0].start:
         return None
     z, y, x = (b.start for b in box)
     return Overlay(tissue[box].copy(), share[box].copy(), (z, y, x))

@@ -23,7 +23,7 @@ from phantomsim.grid import Grid
 
 STEPS = 5  # in which the lesion grows
 SUBSTEPS = 2  # of the midpoint rule in each
-TOLERANCE, MOST_ITERATIONS = 1e-5, 2000  # of the potential
+TOLERANCE, MOST_ITERATIONS = 1e-4, 2000  # of the potential: shifts of the midline are right to 0.001 mm
 MOST_FLUID = 0.7  # of the fluid that may leave
 #: Part of the lesion's volume in which its source lies: what is outside moves alike, and its blur stays inside.
 INNER = 0.7

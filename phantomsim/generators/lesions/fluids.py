@@ -32,7 +32,7 @@ def cistern(space: Space, at: np.ndarray, fill: tuple[str, ...], star: Star, vol
         box = around(space, at, far_mm)[1]
         region, square = _fluid(space, fill, box), _square(at, box, grid)
         held = np.count_nonzero(region & (square < reach_mm**2)) * grid.voxel_mL
-        enough = held > volume_mL or box == space.inside()[1]
+        enough = bool(held > volume_mL) or box == space.inside()[1]
     index = np.nonzero(region & (square < far_mm**2) if held > volume_mL else region)
     offset = [(i + (b.start - c)) * d for i, b, c, d in zip(index, box, at, grid.spacing_mm)]
     value = np.full(region.shape, np.inf, np.float32)
