@@ -133,6 +133,8 @@ def ventricles(
 
 def _walled(core: np.ndarray, fluid: np.ndarray, white: np.ndarray, brain: np.ndarray) -> np.ndarray | None:
     """The larger pieces with walls of white matter; None where there are none."""
+    if not core.any():
+        return None
     own = bounds(core)
     pieces, count = ndimage.label(core[own])
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
