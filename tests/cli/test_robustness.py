@@ -74,7 +74,7 @@ def told(done: Result, code: int, *texts: str) -> None:
     """There is one line of error beside those of progress, with these texts; and the exit code is right."""
     assert isinstance(done.exception, SystemExit), done.exception
     assert done.exit_code == code, done.output
-    progress = (": starting; ", " patients, ", "Phantoms")
+    progress = (": starting; ", " patients, ", "Phantoms", " (after ")
     lines = [line for line in done.stderr.splitlines() if not any(p in line for p in progress)]
     assert len(lines) == 1, done.output
     for text in texts:
