@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from phantomsim.generators import body, texture
+from phantomsim.generators import body, clean, texture
 from phantomsim.generators.deformable import anatomy as anatomies
-from phantomsim.generators.deformable import carriers, clean, compose, mean, shape, shares, warp
+from phantomsim.generators.deformable import carriers, compose, mean, shape, shares, warp
 from phantomsim.generators.deformable.anatomy import Anatomy
+from phantomsim.generators.deformable.compose import Way
 from phantomsim.generators.deformable.fine import Fine
 from phantomsim.generators.deformable.lattice import Lattice, sample
 from phantomsim.generators.deformable.shape import Found
@@ -84,14 +85,16 @@ def _shape(anatomy: Anatomy, fine: Fine, facts: dict[str, float | str], key: jax
     wanted = np.log([float(facts[name]) for name in asked]) if asked else None
     layer_key, shape_key = jax.random.split(key)
     return shape.find(
-        anatomy, fine, way, parts, wanted, _layer_mm(anatomy, facts, layer_key), _nodes(voxels(spec)), shape_key
+        anatomy, fine, way, parts, wanted, _layer_mm(anatomy, facts, layer_key), nodes(voxels(spec)), shape_key
     )
 
 
-def seen_groups(anatomy: Anatomy, fine: Fine, way: compose.Way) -> jax.Array:
-    """A fine structure's groups in the frame of the mean [z, y, x, groups], on the model's lattice refined by two."""
-    if not fine.subject:
-        return anatomy.groups
+def seen_groups(anatomy: Anatomy, fine: Fine, way: Way) -> jax.Array:
+    """A fine structure's groups in the frame of the mean [z, y, x, groups], on the model's lattice refined by two.
+
+    Also where the fine structure is the mean's own: what is painted is its likeliest structures, and their volumes are
+    not those of the blurred mean (wide ventricles come out a quarter larger).
+    """
     lattice = anatomy.model.lattice
     on = lattice.refined(2)
     points = jnp.asarray(on.points())
@@ -115,7 +118,8 @@ def voxels(spec: Deformable) -> Lattice:
     return Lattice(spec.shape, spec.voxel_mm, spec.training.middle_mm)
 
 
-def _nodes(to: Lattice) -> Lattice:
+def nodes(to: Lattice) -> Lattice:
+    """Where the composed map is given, for voxels."""
     shape = tuple(int(np.ceil(n * to.spacing_mm / MAP_MM)) + 1 for n in to.shape)
     return Lattice(shape, MAP_MM, to.centre_mm)  # type: ignore[arg-type]
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from phantomsim.generators.clean import TOUCHING
 from phantomsim.generators.deformable import layer
-from phantomsim.generators.deformable.clean import TOUCHING
 from phantomsim.generators.deformable.spec import Deformable
 
 GIRTH_FROM_MM, GIRTH_TO_MM, GIRTH_STEP_MM = 0.0, 70.0, 4.0  # heights above the centre where the girth is sought

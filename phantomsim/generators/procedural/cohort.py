@@ -21,18 +21,31 @@ class Cohort:
         region: what they are of.
         facts: covariates by name, [patient]; `male` is 1 or 0.
         volumes_mL: what every organ was painted with, by organ, [patient].
-        first: the organ that fills most of each voxel, uint8 [patient, z, y, x], on the region's coarse grid.
+        first, second: the organs that fill most of each voxel and the rest, uint8 [patient, z, y, x], on the region's
+            coarse grid.
+        share: of the second, float16.
     """
 
     region: Region
     facts: dict[str, np.ndarray]
     volumes_mL: dict[str, np.ndarray]
     first: np.ndarray
+    second: np.ndarray
+    share: np.ndarray
+
+    def part(self, patient: int, *organs: str) -> np.ndarray:
+        """Share of each voxel that some organs fill, float32 [z, y, x]."""
+        share = self.share[patient].astype(np.float32)
+        first, second = (self._among(of[patient], organs) for of in (self.first, self.second))
+        return first * (1 - share) + second * share
 
     def mask(self, patient: int, *organs: str) -> np.ndarray:
         """Voxels mostly of some organs, bool [z, y, x]."""
+        return self._among(self.first[patient], organs)
+
+    def _among(self, labels: np.ndarray, organs: tuple[str, ...]) -> np.ndarray:
         names = list(self.region.organs)
-        return np.isin(self.first[patient], [names.index(o) for o in organs])
+        return np.isin(labels, [names.index(o) for o in organs])
 
     def total_mL(self, *organs: str) -> np.ndarray:
         """What some organs hold together, [patient]."""
@@ -44,11 +57,13 @@ def cohort(spec: Procedural, region: Region, seed: int, patients: int) -> Cohort
     from phantomsim.generators.procedural.generate import person, planned
 
     people = [person(spec, seed, i) for i in range(patients)]
-    parts = [np.stack(p) for p in zip(*(jax.device_get(planned(region, numbers)[2]) for _, numbers in people))]
+    plans = (Painted(*jax.device_get(planned(region, numbers)[2])) for _, numbers in people)
+    parts = [np.stack(p) for p in zip(*(region.made_whole(plan, region.plan_voxel_mm) for plan in plans))]
     whole = Painted(*parts)  # type: ignore[arg-type]
     facts = {k: np.array([f[k] for f, _ in people], float) for k, v in people[0][0].items() if not isinstance(v, str)}
     facts["male"] = np.array([f["sex"] == "male" for f, _ in people], float)
-    return Cohort(region, facts, _volumes(whole, region), parts[0])
+    first, second, share = parts
+    return Cohort(region, facts, _volumes(whole, region), first, second, share.astype(np.float16))
 
 
 def _volumes(painted: Painted, region: Region) -> dict[str, np.ndarray]:

@@ -41,7 +41,7 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     with painting.compiling(*frame, numbers, lambda: painting.plan.eval_shape(*_plan_of(region, numbers))[0]):
         levels, volumes, _ = planned(region, numbers)
     first = painting.first_mm(spec.shape, spec.voxel_mm, (0.0, 0.0, spec.centre_z_mm))
-    painted = painting.paint(*frame, first, numbers, levels)
+    painted = region.made_whole(painting.paint(*frame, first, numbers, levels), spec.voxel_mm)
     label, overlays, organs = region.phantom_parts(painted, grid)
     known = facts | {f"drawn_{name}_mL": float(v) for name, v in volumes.items()}
     provenance: dict[str, object] = {"generator": spec.name or spec.kind, "seed": seed, "patient": patient}

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from phantomsim.generators.procedural.canvas import Draw, Numbers, Painted
+from phantomsim.generators.procedural.wholes import whole
 from phantomsim.grid import Grid
 from phantomsim.phantom import Organs, Overlay
 
@@ -23,6 +24,7 @@ class Region:
         plan_shape, plan_voxel_mm, plan_centre_mm: the coarse grid of the whole region on which volumes are solved.
         grow: numbers that are too dear to find anew for every slab (branching trees), from covariates and a key.
         wobbles: standard normal numbers that `draw` finds as "wobble".
+        wholes: organs that together are one piece in everyone.
     """
 
     organs: dict[str, str]
@@ -32,11 +34,17 @@ class Region:
     plan_centre_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
     grow: Callable[[Numbers, jax.Array], Numbers] | None = None
     wobbles: int = 64
+    wholes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def tissues(self) -> tuple[str, ...]:
         """Names of the tissues, each once, air first."""
         return tuple(dict.fromkeys(self.organs.values()))
+
+    def made_whole(self, painted: Painted, voxel_mm: float) -> Painted:
+        """A painted grid without loose pieces of `wholes`."""
+        names = list(self.organs)
+        return whole(painted, tuple(tuple(names.index(o) for o in w) for w in self.wholes), voxel_mm)
 
     def phantom_parts(self, painted: Painted, grid: Grid) -> tuple[np.ndarray, tuple[Overlay, ...], Organs]:
         """Tissue labels [z, y, x], the overlay of second tissues, and organs."""

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from phantomsim.generators.deformable import clean, layer, warp
+from phantomsim.generators import clean
+from phantomsim.generators.deformable import layer, warp
 from phantomsim.generators.deformable.affine import IDENTITY
 from phantomsim.generators.deformable.fine import Fine
 from phantomsim.generators.deformable.lattice import Lattice

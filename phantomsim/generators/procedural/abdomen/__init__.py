@@ -53,4 +53,10 @@ def grow(n: Numbers, key: jax.Array) -> Numbers:
     return {**branches.grow(n, f), **liver.grow(n, f, trees), **gut.grow(n, f, loops)}
 
 
-REGION = Region(ORGANS, draw, (51, 64, 84), 5.0, (0.0, 0.0, 2.5), grow)
+WHOLES = (
+    ("liver", "hepatic-veins", "portal-branches"),
+    ("spleen",),
+    ("pancreas",),
+    ("stomach-wall", "stomach-content", "stomach-gas"),
+)
+REGION = Region(ORGANS, draw, (51, 64, 84), 5.0, (0.0, 0.0, 2.5), grow, wholes=WHOLES)

@@ -30,12 +30,13 @@ def pancreas(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     """From the duodenum over the great vessels to the spleen, lobed."""
     w, h, p = f["w"], f["h"], f["pitch"]
     front = spine_y(f, -p) + 0.38 * n["vertebra_width_mm"]
+    behind = 0.58 * f["chest_b"] - 20.0  # the stomach
     points = table(
         [
             (34.0 * h, front + 24.0 * h, -0.95 * p, 11.0),
             (32.0 * h, front + 32.0 * h, -0.35 * p, 14.0),
-            (12.0 * h, front + 47.0 * h, 0.05 * p, 8.5),
-            (-14.0 * h, front + 48.0 * h, 0.25 * p + 4.0 * w[11], 9.0),
+            (12.0 * h, jnp.minimum(front + 47.0 * h, behind), 0.05 * p, 8.5),
+            (-14.0 * h, jnp.minimum(front + 48.0 * h, behind), 0.25 * p + 4.0 * w[11], 9.0),
             (-46.0 * h, front + 33.0 * h, 0.5 * p + 4.0 * w[11], 10.0),
             (-(f["chest_a"] - 76.0), front + 20.0, 38.0 * h + 5.0 * w[12], 9.0),
         ]
@@ -48,6 +49,6 @@ def pancreas(canvas: Canvas, n: Numbers, f: Numbers) -> None:
         "pancreas",
         "pancreas",
         field + 0.6 * lobes,
-        (CAVITY, "perirenal-fat-left", "portal-vein", "coeliac-arteries"),
+        (CAVITY, "perirenal-fat-left", "portal-vein", "coeliac-arteries", "spleen"),  # its tail dents a near spleen
         n["pancreas_mL"],
     )

@@ -99,16 +99,17 @@ def _at_l3(people: Cohort, *organs: str) -> np.ndarray:
     for i, height in enumerate(people.facts["vertebra_height_mm"]):
         pitch = height + DISC_MM
         share = np.clip(0.5 - (np.abs(z + 2 * pitch) - 0.5 * pitch) / step, 0.0, 1.0)
-        out.append(people.mask(i, *organs).sum((1, 2)) @ share / share.sum() * step**2 / 100.0)
+        out.append(people.part(i, *organs).sum((1, 2)) @ share / share.sum() * step**2 / 100.0)
     return np.array(out)
 
 
 def _at(values: np.ndarray, bmi: np.ndarray) -> tuple[float, float]:
-    """Value at Kong's mean BMI by a straight line through those near it, and its standard error."""
+    """Median at Kong's mean BMI, by the slope of those near it, and its standard error (of a normal law's median)."""
     near = np.abs(bmi - KONG_BMI) < NEAR_BMI
     line = np.polyfit(bmi[near], values[near], 1)
     rest = values[near] - np.polyval(line, bmi[near])
-    return float(np.polyval(line, KONG_BMI)), float(rest.std(ddof=2) / np.sqrt(near.sum()))
+    middle = float(np.polyval(line, KONG_BMI) + np.median(rest))
+    return middle, float(np.sqrt(np.pi / 2) * rest.std(ddof=2) / np.sqrt(near.sum()))
 
 
 def topology_laws(people: Cohort) -> list[Law]:

@@ -70,7 +70,7 @@ def liver(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     )
     disc = jnp.sqrt((y - 0.70 * f["b"]) ** 2 + (z - 22.0 * h) ** 2 + 1.0) - 24.0
     cleft = jnp.maximum(jnp.abs(x - 9.0 * h) - 1.0, disc)  # of the round ligament
-    notch = jnp.minimum(bed, cleft)
+    notch = jnp.minimum(jnp.minimum(bed, cleft), _barred(canvas.p, f))
     (field, steep, notch) = keep(field, steep, notch)
     free = canvas.of(CAVITY) * (1.0 - canvas.cover(notch))
     level = canvas.level("liver", field, free, n["liver_mL"])
@@ -79,6 +79,15 @@ def liver(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     _trees(canvas, n, h)
     sac = _sac(canvas.p, f, door)
     canvas.organ("gallbladder", "gallbladder", sac, (CAVITY, "liver"), n["gallbladder_mL"])
+
+
+def _barred(p: Point, f: Numbers) -> jax.Array:
+    """Where no liver is, however large: beside the aorta, left of it behind, and far below its door in the middle."""
+    x, y, z = p
+    h = f["h"]
+    behind = jnp.maximum(y - spine_y(f, z) - 30.0 * h, x - 20.0 * h)
+    below = z + 25.0 * h + 0.8 * jnp.maximum(x - 30.0 * h, 0.0)
+    return jnp.minimum(behind, below)
 
 
 def _trees(canvas: Canvas, n: Numbers, h: jax.Array) -> None:

@@ -8,11 +8,14 @@ from scipy import ndimage
 TOUCHING = np.ones((3, 3, 3), bool)  # pieces touch by faces, edges or corners
 
 
-def dissolve(label: np.ndarray, wholes: tuple[tuple[int, ...], ...], most_voxels: float) -> int:
+def dissolve(
+    label: np.ndarray, wholes: tuple[tuple[int, ...], ...], most_voxels: float, keep_edge: bool = False
+) -> int:
     """Give pieces of up to `most_voxels` voxels to what lies around them, in place.
 
     Args:
         wholes: sets of structure numbers; the largest piece of each stays whatever its size.
+        keep_edge: whether pieces at the edge of the grid stay, which may hang together beyond it.
     Returns:
         How many voxels changed.
     """
@@ -31,9 +34,20 @@ def dissolve(label: np.ndarray, wholes: tuple[tuple[int, ...], ...], most_voxels
         sizes[0] = 0
         loose = (sizes <= most_voxels) & (np.arange(count + 1) != sizes.argmax())
         loose[0] = False
+        if keep_edge:
+            loose[_at_the_edge(pieces, box, label.shape)] = False
         go = loose[pieces]
         if go.any():
             _, where = ndimage.distance_transform_edt(mask, return_indices=True)
             inside[go] = inside[tuple(where[:, go])]
             changed += int(go.sum())
     return changed
+
+
+def _at_the_edge(pieces: np.ndarray, box: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of the pieces in a box that touch the faces of the whole grid."""
+    faces = []
+    for axis, (part, size) in enumerate(zip(box, shape)):
+        faces += [np.take(pieces, 0, axis).ravel()] if part.start == 0 else []
+        faces += [np.take(pieces, -1, axis).ravel()] if part.stop >= size else []
+    return np.unique(np.concatenate(faces)) if faces else np.zeros(0, int)
