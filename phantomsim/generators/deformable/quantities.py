@@ -10,24 +10,28 @@ from flax import nnx
 from jax.flatten_util import ravel_pytree
 
 from phantomsim.generators.deformable.latent import Code, Decoder
-from phantomsim.generators.deformable.lattice import resample, smooth
+from phantomsim.generators.deformable.lattice import sample, smooth
 from phantomsim.generators.deformable.register import SIGMA
-from phantomsim.generators.deformable.svf import derivative, determinant, exponential
+from phantomsim.generators.deformable.svf import exponential
 
 STEPS = 4  # of Gauss and Newton; volumes are nearly linear in the code
 
 
 def log_volumes(decoder: Decoder, code: Code, parts: jax.Array) -> jax.Array:
-    """log of the volumes [mL] that parts of the mean take once deformed: int part |D phi| du det S.
+    """log of the volumes [mL] that parts of the mean take once deformed, counted where the inverse map finds them.
+
+    That is how they are painted. The integral of the parts over the forward map's Jacobian is the same in theory; on a
+    coarse lattice, with thin ventricles, it was a tenth off.
 
     Args:
         parts: shares [z, y, x, quantities] on the refinement by two of the decoder's lattice.
     """
     lattice = decoder.lattice
     fine = lattice.refined(2)
-    u = exponential(smooth(decoder.velocity(code), SIGMA), lattice)
-    volume = resample(determinant(derivative(u, lattice.spacing_mm))[..., None], lattice, fine)
-    sums = jnp.einsum("zyxq,zyxo->q", parts, volume) * fine.spacing_mm**3 / 1000
+    back = exponential(-smooth(decoder.velocity(code), SIGMA), lattice)
+    points = jnp.asarray(fine.points())
+    found = sample(parts, fine.index(points + sample(back, lattice.index(points))))
+    sums = found.sum(axis=(0, 1, 2)) * fine.spacing_mm**3 / 1000
     return jnp.log(sums) + jnp.trace(decoder.log_stretch(code))
 
 
