@@ -101,7 +101,8 @@ class Phantom:
 
     Attributes:
         grid: where the voxels are.
-        label: dominant tissue per voxel, index into `tissues`, uint8 [z, y, x].
+        label: dominant tissue per voxel of the anatomy, index into `tissues`, uint8 [z, y, x]; lesions lie over it
+            (`dominant` counts them in).
         density: relative density texture [1], float32 [z, y, x] or a scalar; multiplies the tissue's density.
         overlays: thin structures and other partial volumes that belong to the anatomy.
         lesions: lesions with their truth; `present` says whether they are there.
@@ -157,6 +158,19 @@ class Phantom:
     def fraction(self, name: str) -> jax.Array:
         """Volume fraction of one tissue, float32 [z, y, x]; over all tissues these sum to 1."""
         return self.mix(np.eye(len(self.tissues), dtype=np.float32)[self.tissue_index(name)])
+
+    def dominant(self) -> np.ndarray:
+        """The tissue that fills most of each voxel, lesions and all that shares voxels included, uint8 [z, y, x]."""
+        label, parts = np.array(self.label), self.parts()
+        most = np.ones(label.shape, np.float32)
+        for part in parts:
+            most[boxed(part.start, part.fraction.shape)] -= np.asarray(part.fraction)
+        for part in parts:
+            box, share = boxed(part.start, part.fraction.shape), np.asarray(part.fraction)
+            more = share > most[box]
+            label[box][more] = np.broadcast_to(np.asarray(part.tissue), share.shape)[more]
+            most[box][more] = share[more]
+        return label
 
     def with_lesions(self, present: bool) -> Phantom:
         """The same patient with all lesions there, or with none; nothing else differs.

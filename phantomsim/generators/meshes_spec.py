@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, field_validator
 
+from phantomsim.errors import TissueError
 from phantomsim.generators.common_spec import Axes, Count, Texture
 from phantomsim.generators.contrast_spec import NATIVE, PhaseName
+from phantomsim.materials.tissues import table
 from phantomsim.spec import FilePath, Spec
 
 
@@ -27,6 +29,15 @@ class MeshPart(Spec):
     unit: Literal["mm", "cm", "m", "inch"] | None = None
     axes: Axes | None = None
     repair: bool = False
+
+    @field_validator("tissue")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            table()[name]
+        except TissueError as error:
+            raise ValueError(str(error)) from None
+        return name
 
     @field_validator("file")
     @classmethod

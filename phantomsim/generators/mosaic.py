@@ -90,7 +90,7 @@ def _tinted(phantom: Phantom, axis: int, index: int) -> np.ndarray:
     palette = np.array([colour(t) for t in phantom.tissues], np.float32)
     label = np.asarray(phantom.label).take(index, axis)
     mixed = palette[label]
-    for part in phantom.overlays:
+    for part in phantom.parts():
         fraction = np.asarray(part.fraction)
         start, shape = [int(s) for s in part.start], fraction.shape
         if not start[axis] <= index < start[axis] + shape[axis]:

@@ -103,7 +103,7 @@ def _write_labels(phantom: Phantom, file: Path) -> None:
     table = "".join(f"{i},{tissue}\n" for i, tissue in enumerate(phantom.tissues))
     name = file.name.removesuffix(".nii.gz")
     atomic_write_text(file.with_name(f"{name}-labels.csv"), "label,tissue\n" + table)
-    write_nifti(file, phantom.label, phantom.grid)
+    write_nifti(file, phantom.dominant(), phantom.grid)
 
 
 def _write_maps(phantom: Phantom, place: Path, seed: int, patient: int, field_T: float) -> None:

@@ -114,3 +114,17 @@ def test_fluids_and_plates_have_no_texture(tissue, even):
     what = Texture(sd=0.01, power=3.0, coarsest_mm=20.0)
     found = texture.density(jax.random.key(0), what, grid, np.ones(grid.shape, np.uint8), ("air", tissue))
     assert bool((np.asarray(found) == 1).all()) == even
+
+
+def test_a_frame_beyond_what_is_drawn_is_refused_with_one_that_fits():
+    what = spec.read("chest-procedural", Procedural).model_copy(update={"voxel_mm": 4.0})
+    with pytest.raises(GeneratorError, match=r"drawn from -168 to 168 mm.*shape=\[84, 96, 121\]"):
+        generate(what, 1, 0)
+
+
+def test_ages_in_the_wrong_order_and_breasts_of_gland_alone_are_refused():
+    given = spec.read("breast-procedural", Procedural).model_dump()
+    with pytest.raises(ValidationError, match="age_years: 80 must not be above 60"):
+        Procedural.model_validate(given | {"age_years": (80.0, 60.0)})
+    with pytest.raises(ValidationError, match="at most 0.75"):
+        Procedural.model_validate(given | {"strata": {"density": (0.8, 0.95)}})

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from phantomsim import compiled
+from phantomsim.errors import GeneratorError
 from phantomsim.generators import texture
 from phantomsim.generators.procedural import abdomen, breast, chest, covariates, head, painting
 from phantomsim.generators.procedural.canvas import Numbers, Painted
@@ -18,6 +19,7 @@ from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
 from phantomsim.phantom import Facts, Phantom
 
+SLACK_MM = 30.0  # beyond what is drawn that a frame may reach
 REGIONS: dict[str, Region] = {
     "abdomen": abdomen.REGION,
     "breast": breast.REGION,
@@ -31,8 +33,12 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     """Patient number `patient`; see `generators.generate.generate`.
 
     The anatomy depends on the key and the covariates alone: another voxel size or frame shows the same patient.
+
+    Raises:
+        GeneratorError: the frame reaches beyond what is drawn.
     """
     region = REGIONS[spec.region]
+    _framed(spec, region)
     keys = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
     facts, numbers = person(spec, seed, patient)
     grid = Grid.centred(spec.shape, (spec.voxel_mm,) * 3, (0.0, 0.0, spec.centre_z_mm))
@@ -48,6 +54,25 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     density = texture.density(keys[2], spec.texture, grid, label, region.tissues)
     about = Facts(f"p{patient:05d}", known, provenance)
     return Phantom(grid, label, density, overlays, (), region.tissues, about, organs)
+
+
+def _framed(spec: Procedural, region: Region) -> None:
+    """Refuse a frame that reaches beyond what is drawn: `shape` counts voxels, so larger ones widen it."""
+    half = 0.5 * spec.shape[0] * spec.voxel_mm
+    low, high = region.z_mm()
+    if spec.centre_z_mm - half < low - SLACK_MM or spec.centre_z_mm + half > high + SLACK_MM:
+        raise GeneratorError(
+            f'generator "{spec.name}": {spec.shape[0]} voxels of {spec.voxel_mm:g} mm reach from z = '
+            f"{spec.centre_z_mm - half:g} to {spec.centre_z_mm + half:g} mm, but the {spec.region} is drawn from "
+            f"{low:g} to {high:g} mm; shape counts voxels along z, y, x: give fewer where they are larger, such as "
+            f'--set "shape={_fitting(spec, high - low)}" --set centre_z_mm={0.5 * (low + high):g}'
+        )
+
+
+def _fitting(spec: Procedural, length_mm: float) -> list[int]:
+    """A shape of the same proportions that lies within a length along z."""
+    least = min(1.0, length_mm / (spec.shape[0] * spec.voxel_mm))
+    return [int(n * least) for n in spec.shape]
 
 
 def person(spec: Procedural, seed: int, patient: int) -> tuple[dict[str, float | str], Numbers]:

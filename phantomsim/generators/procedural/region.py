@@ -25,6 +25,7 @@ class Region:
         grow: numbers that are too dear to find anew for every slab (branching trees), from covariates and a key.
         wobbles: standard normal numbers that `draw` finds as "wobble".
         wholes: organs that together are one piece in everyone.
+        lowest_mm: lowest z that is drawn, where that is below the coarse grid.
     """
 
     organs: dict[str, str]
@@ -35,6 +36,13 @@ class Region:
     grow: Callable[[Numbers, jax.Array], Numbers] | None = None
     wobbles: int = 64
     wholes: tuple[tuple[str, ...], ...] = ()
+    lowest_mm: float | None = None
+
+    def z_mm(self) -> tuple[float, float]:
+        """Lowest and highest z that is drawn [mm]; beyond it shapes go on as formulas do, not as bodies."""
+        half = 0.5 * self.plan_shape[0] * self.plan_voxel_mm
+        low, high = self.plan_centre_mm[2] - half, self.plan_centre_mm[2] + half
+        return (low if self.lowest_mm is None else self.lowest_mm), high
 
     @property
     def tissues(self) -> tuple[str, ...]:

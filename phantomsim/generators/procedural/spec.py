@@ -40,6 +40,7 @@ REGIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+DENSEST = 0.75  # gland in the breast, beyond which there is no room for it under the skin
 #: What follows from covariates, and from which.
 FOLLOW = {"bsa_m2": ("height_mm", "bmi_kg_per_m2"), "density": ("breast_mL", "gland_mL")}
 
@@ -119,6 +120,8 @@ class Procedural(Spec):
             raise ValueError(
                 f"covariates of the {self.region}: missing {sorted(wanted - given)}, unknown {sorted(given - wanted)}"
             )
+        if self.age_years[0] > self.age_years[1]:
+            raise ValueError(f"age_years: {self.age_years[0]:g} must not be above {self.age_years[1]:g}")
         known = {"age_years"}
         for name, law in self.laws():
             if late := set(law.slope) - known:
@@ -130,4 +133,6 @@ class Procedural(Spec):
                 raise ValueError(f"strata names {name}; allowed: {', '.join(sorted(known))}")
             if low >= high:
                 raise ValueError(f"strata.{name}: {low} must be below {high}")
+            if name == "density" and high > DENSEST:
+                raise ValueError(f"strata.density: {high} is beyond what is drawn; at most {DENSEST}")
         return self

@@ -35,6 +35,15 @@ def test_present_and_absent_twins_differ_in_the_lesion_alone(block):
     assert np.array_equal(fraction_on(p, p.grid), fraction_on(absent, p.grid))
 
 
+def test_the_dominant_tissue_is_that_of_most_volume_lesions_counted_in(block):
+    p = place(block, GROWTH, 5, 0)
+    most = np.argmax([np.asarray(p.fraction(t)) for t in p.tissues], axis=0)
+    half = np.isclose(np.max([np.asarray(p.fraction(t)) for t in p.tissues], axis=0), 0.5, atol=1e-5)
+    assert np.array_equal(p.dominant()[~half], most[~half])
+    assert (p.dominant() == p.tissues.index("tumour")).sum() > 10
+    assert np.array_equal(p.with_lesions(False).dominant(), block.label)
+
+
 def test_a_patient_does_not_depend_on_others_and_repeats(block):
     a, b = place(block, GROWTH, 5, 3), place(block, GROWTH, 5, 3)
     assert a.lesions[0].centre_mm == b.lesions[0].centre_mm

@@ -59,4 +59,4 @@ WHOLES = (
     ("pancreas",),
     ("stomach-wall", "stomach-content", "stomach-gas"),
 )
-REGION = Region(ORGANS, draw, (51, 64, 84), 5.0, (0.0, 0.0, 2.5), grow, wholes=WHOLES)
+REGION = Region(ORGANS, draw, (51, 64, 84), 5.0, (0.0, 0.0, 2.5), grow, wholes=WHOLES, lowest_mm=-305.0)
