@@ -24,7 +24,7 @@ def within(f, count=300):
     return jnp.asarray(abs(u) * np.sign(u) ** [1, 2, 1] * [f.a, f.c, f.b], jnp.float32)
 
 
-@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("compressed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_maps_keep_volume_and_have_inverses(woman, compressed):
     f = frame.frame(woman)
     k = compression.plates(f, woman["compressed_mm"])
@@ -68,6 +68,7 @@ def test_exponent_is_that_of_a_known_picture():
     assert laws.exponent(np.fft.ifft2(white * f**-1.5).real, 1.0) == pytest.approx(3.0, abs=0.4)
 
 
+@pytest.mark.slow
 def test_the_same_woman_hangs_and_is_compressed(woman):
     held = {}
     for name, region in (("breast-procedural", draw.REGION), ("breast-compressed", draw.COMPRESSED)):

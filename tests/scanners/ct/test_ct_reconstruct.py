@@ -62,6 +62,7 @@ def test_shifted_detector_sees_twice_the_field():
     assert abs(image[r > 1.3].mean()) < 0.003
 
 
+@pytest.mark.slow
 def test_several_scans_give_what_each_gives_alone():
     for geometry in (AXIAL, orbits.helical(541.0, 949.0, 60, 3, 16.0, 50, 6, 9.0, 7.0)):
         data = jax.random.normal(jax.random.key(0), (2, *geometry.shape))
