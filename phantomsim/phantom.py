@@ -160,7 +160,10 @@ class Phantom:
         return self.mix(np.eye(len(self.tissues), dtype=np.float32)[self.tissue_index(name)])
 
     def dominant(self) -> np.ndarray:
-        """The tissue that fills most of each voxel, lesions and all that shares voxels included, uint8 [z, y, x]."""
+        """The tissue that fills most of each voxel, lesions and all that shares voxels included, uint8 [z, y, x].
+
+        Overlays of one tissue that share a voxel are each taken alone.
+        """
         label, parts = np.array(self.label), self.parts()
         most = np.ones(label.shape, np.float32)
         for part in parts:

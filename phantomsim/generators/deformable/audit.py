@@ -74,9 +74,11 @@ def rebuild(anatomy: Anatomy, path: Path) -> Rebuilt:
         "affine": like(known.pose, jnp.zeros((*lattice.shape, 3))),
         "direct": like(known.pose, jnp.asarray(known.velocity)),
     }
-    of = lambda turned: measure(  # noqa: E731
-        spec, anatomy.model.structures, anatomy.of_structure, someone.label, someone.grid.spacing_mm, turned
-    )
+
+    def of(turned: np.ndarray | None) -> dict[str, float]:
+        names, groups = anatomy.model.structures, anatomy.of_structure
+        return measure(spec, names, groups, someone.label, someone.grid.spacing_mm, turned)
+
     counted = of(None)
     names = tuple(sorted(spec.quantities))
     fine = mean.realise(anatomy.model, anatomy.of_structure, anatomy.folds, jax.random.key(0))

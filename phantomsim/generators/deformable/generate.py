@@ -92,8 +92,7 @@ def _shape(anatomy: Anatomy, fine: Fine, facts: dict[str, float | str], key: jax
 def seen_groups(anatomy: Anatomy, fine: Fine, way: Way) -> jax.Array:
     """A fine structure's groups in the frame of the mean [z, y, x, groups], on the model's lattice refined by two.
 
-    Also where the fine structure is the mean's own: what is painted is its likeliest structures, and their volumes are
-    not those of the blurred mean (wide ventricles come out a quarter larger).
+    Also where the fine structure is the mean's own: what is painted is its likeliest structures, not the blurred mean.
     """
     lattice = anatomy.model.lattice
     on = lattice.refined(2)

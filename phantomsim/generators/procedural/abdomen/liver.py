@@ -82,7 +82,10 @@ def liver(canvas: Canvas, n: Numbers, f: Numbers) -> None:
 
 
 def _barred(p: Point, f: Numbers) -> jax.Array:
-    """Where no liver is, however large: beside the aorta, left of it behind, and far below its door in the middle."""
+    """Where no liver is, however large: beside the aorta, left of it behind, and far below its door in the middle.
+
+    Distances are those that keep it in one piece in 200 patients; unverified otherwise.
+    """
     x, y, z = p
     h = f["h"]
     behind = jnp.maximum(y - spine_y(f, z) - 30.0 * h, x - 20.0 * h)
