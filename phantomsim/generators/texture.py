@@ -36,15 +36,31 @@ def noise(key: jax.Array, tile: int, cycles_per_voxel: jax.Array, power: jax.Arr
     return field / field.std()
 
 
+def tile(key: jax.Array, texture: Texture, grid: Grid) -> jax.Array:
+    """Noise of a texture on a grid's voxels, float32 [128, 128, 128]; at work while its caller goes on."""
+    f0 = float(np.mean(grid.spacing_mm)) / texture.coarsest_mm
+    return jnp.clip(noise(key, TILE, jnp.float32(f0), jnp.float32(texture.power)), -CUT_SD, CUT_SD)
+
+
 def density(
     key: jax.Array, texture: Texture, grid: Grid, label: np.ndarray, tissues: tuple[str, ...]
 ) -> np.ndarray | float:
     """Relative density [1]: float32 [z, y, x], 1 in even tissues; the number 1.0 where the texture has no spread."""
-    sd = np.array([0.0 if t in EVEN else texture.tissues.get(t, texture.sd) for t in tissues], np.float32)
+    if not spread(texture, tissues).any():
+        return 1.0
+    return laid(tile(key, texture, grid), texture, label, tissues)
+
+
+def laid(noise_tile: jax.Array, texture: Texture, label: np.ndarray, tissues: tuple[str, ...]) -> np.ndarray | float:
+    """As `density`, of noise from `tile`."""
+    sd = spread(texture, tissues)
     if not sd.any():
         return 1.0
-    f0 = float(np.mean(grid.spacing_mm)) / texture.coarsest_mm
-    tile = np.clip(noise(key, TILE, jnp.float32(f0), jnp.float32(texture.power)), -CUT_SD, CUT_SD)
-    repeats = [-(-n // TILE) for n in grid.shape]
-    z, y, x = grid.shape
-    return np.maximum(1 + sd[label] * np.tile(tile, repeats)[:z, :y, :x], np.float32(LEAST))
+    repeats = [-(-n // TILE) for n in label.shape]
+    z, y, x = label.shape
+    return np.maximum(1 + sd[label] * np.tile(noise_tile, repeats)[:z, :y, :x], np.float32(LEAST))
+
+
+def spread(texture: Texture, tissues: tuple[str, ...]) -> np.ndarray:
+    """Standard deviation of the density of each tissue, float32."""
+    return np.array([0.0 if t in EVEN else texture.tissues.get(t, texture.sd) for t in tissues], np.float32)

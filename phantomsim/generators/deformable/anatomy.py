@@ -66,6 +66,13 @@ class Anatomy:
         """Folds, each with the numbers of the groups that they lie within."""
         return tuple((f, self.numbers(f.within)) for f in self.spec.folds)
 
+    @cached_property
+    def wholes(self) -> np.ndarray:
+        """Structures of what is counted or measured as a whole, the largest first, bool [wholes, structures]."""
+        sets = [*self.spec.quantities.values(), *([self.spec.layer.of] if self.spec.layer else [])]
+        found = [np.isin(self.of_structure, self.numbers(s)) for s in sorted(sets, key=len, reverse=True)]
+        return np.array(found, bool).reshape(-1, len(self.of_structure))
+
     def parts(self, groups: jax.Array, names: tuple[str, ...]) -> jax.Array:
         """Shares of quantities [z, y, x, quantities] from those of groups."""
         columns = [groups[..., list(self.numbers(self.spec.quantities[n]))].sum(axis=-1) for n in names]

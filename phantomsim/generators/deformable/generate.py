@@ -15,6 +15,7 @@ from phantomsim.generators.deformable.anatomy import Anatomy
 from phantomsim.generators.deformable.compose import Way
 from phantomsim.generators.deformable.fine import Fine
 from phantomsim.generators.deformable.lattice import Lattice, sample
+from phantomsim.generators.deformable.quantities import drawn_log
 from phantomsim.generators.deformable.shape import Found
 from phantomsim.generators.deformable.spec import Deformable
 from phantomsim.generators.labels import tissue_names
@@ -62,7 +63,8 @@ def painted(anatomy: Anatomy, ready: Prepared) -> tuple[np.ndarray, int]:
     """Structure numbers uint8 [z, y, x] of a patient, loose pieces dissolved, and how many voxels those were."""
     spec = anatomy.spec
     finer = max(1, int(np.ceil(spec.voxel_mm / SAMPLES_MM)))
-    label = warp.warp(ready.fine, ready.found.places, ready.found.on, voxels(spec), anatomy.of_structure, finer)
+    found, groups = ready.found, anatomy.of_structure
+    label = warp.warp(ready.fine, found.places, found.on, voxels(spec), groups, anatomy.wholes, finer)
     loose = clean.dissolve(label, _wholes(anatomy), spec.piece_mL * 1000 / spec.voxel_mm**3)
     label, islands = body.largest_piece(label)
     return label, loose + islands
@@ -77,15 +79,15 @@ def structure(anatomy: Anatomy, patient: int, key: jax.Array) -> Fine:
 
 
 def _shape(anatomy: Anatomy, fine: Fine, facts: dict[str, float | str], key: jax.Array) -> Found:
-    """The shape of a patient, with the quantities that its covariates name."""
+    """The shape of a patient, with the quantities that its covariates name, and the others as among people."""
     spec = anatomy.spec
     way = compose.way(jnp.asarray(fine.velocity), fine.pose, anatomy.model.lattice)
-    asked = tuple(name for name in sorted(spec.quantities) if name in facts)
-    parts = anatomy.parts(seen_groups(anatomy, fine, way), asked) if asked else None
-    wanted = np.log([float(facts[name]) for name in asked]) if asked else None
-    layer_key, shape_key = jax.random.split(key)
+    layer_key, volumes_key, shape_key = jax.random.split(key, 3)
+    wanted = _volumes_log(anatomy, facts, volumes_key)
+    parts = anatomy.parts(seen_groups(anatomy, fine, way), tuple(wanted)) if wanted else None
+    volumes_log = np.array(list(wanted.values())) if wanted else None
     return shape.find(
-        anatomy, fine, way, parts, wanted, _layer_mm(anatomy, facts, layer_key), nodes(voxels(spec)), shape_key
+        anatomy, fine, way, parts, volumes_log, _layer_mm(anatomy, facts, layer_key), nodes(voxels(spec)), shape_key
     )
 
 
@@ -99,6 +101,14 @@ def seen_groups(anatomy: Anatomy, fine: Fine, way: Way) -> jax.Array:
     points = jnp.asarray(on.points())
     places = way.pose(points + sample(way.on, lattice.index(points)))
     return jnp.asarray(shares.shares(fine, places, anatomy.of_structure, len(anatomy.spec.groups)))
+
+
+def _volumes_log(anatomy: Anatomy, facts: dict[str, float | str], key: jax.Array) -> dict[str, float]:
+    """Log volumes [log mL] of quantities, in order of their names: as asked, else as among the people trained on."""
+    quantities = anatomy.spec.quantities
+    asked = {name: float(facts[name]) for name in sorted(quantities) if name in facts}
+    seen: dict[str, Any] = anatomy.model.about.get("quantities", {})  # type: ignore[assignment]
+    return dict(sorted(drawn_log(seen, {n: quantities[n] for n in {*asked, *anatomy.spec.drawn}}, asked, key).items()))
 
 
 def _layer_mm(anatomy: Anatomy, facts: dict[str, float | str], key: jax.Array) -> float | None:

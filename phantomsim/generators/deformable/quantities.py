@@ -1,11 +1,14 @@
-"""Volumes of a deformed anatomy, and codes whose volumes are those asked for."""
+"""Volumes of a deformed anatomy, their law among the people trained on, and codes whose volumes are those wanted."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jax.flatten_util import ravel_pytree
 
@@ -15,6 +18,7 @@ from phantomsim.generators.deformable.register import SIGMA
 from phantomsim.generators.deformable.svf import exponential
 
 STEPS = 4  # of Gauss and Newton; volumes are nearly linear in the code
+CUT_SD = 2.0  # of drawn log volumes: the spread of ventricles is that of people, and their tail no longer
 
 
 def log_volumes(decoder: Decoder, code: Code, parts: jax.Array) -> jax.Array:
@@ -55,3 +59,42 @@ def conditioned(
 
     flat, _ = jax.lax.scan(step, flat, None, length=STEPS)
     return unflat(flat), volumes(flat)
+
+
+def law(volumes_mL: np.ndarray, quantities: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    """The joint lognormal law of volumes [people, quantities], as `drawn_log` takes it."""
+    logs = np.log(volumes_mL)
+    return {
+        "names": list(quantities),
+        "groups": [list(groups) for groups in quantities.values()],
+        "mean_log": np.round(logs.mean(axis=0), 5).tolist(),
+        "covariance_log": np.round(np.cov(logs, rowvar=False, ddof=1).reshape(2 * logs.shape[1:]), 7).tolist(),
+    }
+
+
+def drawn_log(
+    known: Mapping[str, Any], quantities: Mapping[str, tuple[str, ...]], asked: Mapping[str, float], key: jax.Array
+) -> dict[str, float]:
+    """Log volumes [log mL] by name: as asked, and the others drawn from their law among people, given those asked.
+
+    Blending locally makes places vary apart from each other, which takes from the variance of whole volumes: codes
+    alone would give an intracranial volume two thirds of the spread that people have.
+
+    Args:
+        known: what `law` gave; quantities that it does not know, or of other groups, are left to the code.
+        quantities: groups of those that are asked for or drawn.
+        asked: [mL].
+    """
+    wanted = {name: float(np.log(value)) for name, value in asked.items()}
+    names = list(known.get("names", ()))
+    usable = [n for n, groups in zip(names, known.get("groups", ())) if tuple(groups) == tuple(quantities.get(n, ()))]
+    given, free = [n for n in usable if n in asked], [n for n in usable if n not in asked]
+    if not free:
+        return wanted
+    a, b = ([names.index(n) for n in some] for some in (given, free))
+    mean, cov = np.array(known["mean_log"]), np.array(known["covariance_log"])
+    gain = cov[np.ix_(b, a)] @ np.linalg.pinv(cov[np.ix_(a, a)])
+    centre = mean[b] + gain @ (np.array([wanted[n] for n in given]) - mean[a])
+    size, axes = np.linalg.eigh(cov[np.ix_(b, b)] - gain @ cov[np.ix_(a, b)])
+    z = np.asarray(jax.random.truncated_normal(key, -CUT_SD, CUT_SD, (len(free),)))
+    return wanted | dict(zip(free, (centre + axes @ (np.sqrt(np.maximum(size, 0)) * z)).tolist()))

@@ -127,7 +127,9 @@ class Deformable(Spec):
         labels, ids: of the segmentations, in training and as carriers; as of `FromFiles`.
         groups: what registration tells apart; the first is the air around.
         quantities: volumes that can be asked for, by name (ends in `_mL`), as groups.
-        covariates: a law for each quantity or layer that is asked for; the others vary as in the people trained on.
+        drawn: quantities that are drawn from their joint law among the people trained on where they are not asked for;
+            the others follow from the shape, which gives the volume of a whole body less spread than people have.
+        covariates: a law for each quantity or layer that is asked for.
         male_fraction, age_years: of the patients; sex and age act through the laws of covariates alone.
         layer, folds: what varies beyond the carrier.
         whole: sets of structures that are in one piece on each side; smaller loose pieces are dissolved.
@@ -148,6 +150,7 @@ class Deformable(Spec):
     ids: str | None = None
     groups: Annotated[tuple[Group, ...], Field(min_length=2, max_length=32)]
     quantities: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    drawn: tuple[str, ...] = ()
     covariates: dict[str, Covariate] = Field(default_factory=dict)
     male_fraction: Fraction = 0.5
     age_years: tuple[Annotated[float, Field(ge=18.0)], Annotated[float, Field(le=100.0)]] = (20.0, 80.0)
@@ -179,6 +182,7 @@ class Deformable(Spec):
         self._named("training.centre_on", self.training.centre_on, names, "groups")
         for quantity, parts in self.quantities.items():
             self._named(f"quantities.{quantity}", parts, names, "groups")
+        self._named("drawn", self.drawn, list(self.quantities), "quantities")
         listed = [s for g in self.groups for s in g.structures]
         if twice := sorted({s for s in listed if listed.count(s) > 1}):
             raise ValueError(f"structures {', '.join(twice)} are in more than one group")

@@ -42,6 +42,7 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     keys = jax.random.split(patient_key(seed, patient, Stream.ANATOMY), 3)
     facts, numbers = person(spec, seed, patient)
     grid = Grid.centred(spec.shape, (spec.voxel_mm,) * 3, (0.0, 0.0, spec.centre_z_mm))
+    noise = texture.tile(keys[2], spec.texture, grid)
     names = tuple(region.organs)
     frame = (region.draw, names, spec.shape, spec.voxel_mm)
     with painting.compiling(*frame, numbers, lambda: painting.plan.eval_shape(*_plan_of(region, numbers))[0]):
@@ -51,7 +52,7 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
     label, overlays, organs = region.phantom_parts(painted, grid)
     known = facts | {f"drawn_{name}_mL": float(v) for name, v in volumes.items()}
     provenance: dict[str, object] = {"generator": spec.name or spec.kind, "seed": seed, "patient": patient}
-    density = texture.density(keys[2], spec.texture, grid, label, region.tissues)
+    density = texture.laid(noise, spec.texture, label, region.tissues)
     about = Facts(f"p{patient:05d}", known, provenance)
     return Phantom(grid, label, density, overlays, (), region.tissues, about, organs)
 

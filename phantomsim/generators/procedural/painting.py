@@ -18,7 +18,7 @@ from phantomsim import compiled
 from phantomsim.generators.procedural.canvas import Canvas, Draw, Number, Numbers, Painted
 from phantomsim.generators.procedural.shapes import Point
 
-SLAB = 16  # rows painted at once on a CPU: a slab of 256 x 256 stays in its caches
+SLAB = 16  # most rows painted at once on a CPU: a slab of 256 x 256 stays in its caches
 _compiled: set[tuple[Draw, Any]] = set()
 
 
@@ -110,7 +110,8 @@ def _compile(lowered: jax.stages.Lowered, what: str) -> None:
 
 def _slab_of(shape: tuple[int, int, int], voxel_mm: float) -> tuple[tuple[int, int, int], int]:
     """Shape of a slab and the bound on its voxels in 10 mm."""
-    return (min(SLAB, shape[0]), *shape[1:]), voxels_per_cm(voxel_mm)
+    pairs = math.ceil(shape[0] / (2 * SLAB))  # an even number of slabs: two cores end together
+    return (math.ceil(shape[0] / (2 * pairs)), *shape[1:]), voxels_per_cm(voxel_mm)
 
 
 def paint(
@@ -137,7 +138,9 @@ def paint(
         for into, part in zip(whole, slab):
             into[start : start + rows] = np.asarray(part)[: shape[0] - start]  # type: ignore[index]
 
-    one(0)  # compiles
+    if (draw, frame) not in _compiled:
+        one(0)
+        _compiled.add((draw, frame))
     with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
-        list(pool.map(one, starts[1:]))
+        list(pool.map(one, starts))
     return whole
