@@ -15,8 +15,8 @@ def command(ctx: click.Context, files: tuple[str, ...], sets: tuple[str, ...]) -
     """Check trial, scanner and generator files (paths or catalogue names).
 
     Prints one line for each problem: file, line, column, key, what is wrong and what is allowed. Of files without such
-    mistakes every scan is laid out, so that what no scanner can do is told as well. Data that a file needs and that
-    are not on this machine are told of, but are no mistake.
+    mistakes every scan is laid out and every lesion's host is looked for, so that what no scanner or patient can do is
+    told as well. Data that a file needs and that are not on this machine are told of, but are no mistake.
     Exits with 0 if all files are right, else with 2.
     """
     from phantomsim import spec

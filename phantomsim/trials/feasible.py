@@ -1,4 +1,4 @@
-"""Whether what a specification asks for can be done: every scan is laid out, none is made."""
+"""Whether what a specification asks for can be done: every scan is laid out, none is made; lesions find their hosts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from phantomsim.errors import PhantomsimError
 from phantomsim.generators.generate import subjects
+from phantomsim.generators.lesions.known import absent, wrong
 from phantomsim.generators.spec import Deformable, FromFiles, FromHU, FromMeshes
 from phantomsim.scanners.ct.spec import CTScanner
 from phantomsim.scanners.mr.spec import MRScanner
@@ -31,7 +32,17 @@ def problems(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
             key = getattr(error, "key", ())
             path, what = (*scanner, *key), f"{where}: {error}"
             found.append(tell(source, type(spec), tuple(sets), path, what) if key else f"{source}: {what}")
+    for path, why in unfit(spec) if isinstance(spec, Trial) else ():
+        found.append(tell(source, Trial, tuple(sets), path, str(why)))
     return found
+
+
+def unfit(trial: Trial) -> Iterator[tuple[tuple[str | int, ...], PhantomsimError]]:
+    """Keys of a trial's lesions that no patient can fulfil, and why; files that are not here are not among them."""
+    for n, lesions in enumerate(trial.population.kinds):
+        at = ("population", "lesions", *((n,) if isinstance(trial.population.lesions, tuple) else ()))
+        if absent(lesions) is None:
+            yield from (((*at, key), error) for key, error in wrong(lesions, trial.population.generator))
 
 
 def missing(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
@@ -42,13 +53,14 @@ def missing(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
     """
     spec = load_any(source, sets)
     generator = spec.population.generator if isinstance(spec, Trial) else spec
-    if not isinstance(generator, FromFiles | FromHU | FromMeshes | Deformable):
-        return []
-    try:
-        subjects(generator)
-    except PhantomsimError as error:
-        return [f"{source}: not to be made on this machine: {error}"]
-    return []
+    kinds = spec.population.kinds if isinstance(spec, Trial) else ()
+    found = [f"{source}: not to be made on this machine: {file}: no such file" for k in kinds if (file := absent(k))]
+    if isinstance(generator, FromFiles | FromHU | FromMeshes | Deformable):
+        try:
+            subjects(generator)
+        except PhantomsimError as error:
+            found.append(f"{source}: not to be made on this machine: {error}")
+    return found
 
 
 def _attempts(spec: Any) -> Iterator[tuple[str, tuple[str | int, ...], Callable[[], Any]]]:

@@ -16,6 +16,7 @@ from typing import Any
 from phantomsim import errors
 from phantomsim.algorithms.run import ensure
 from phantomsim.errors import PhantomsimError, StoreError, TrialError
+from phantomsim.generators.lesions import known
 from phantomsim.spec import canonical, digest, read
 from phantomsim.trials.executors import run_batches
 from phantomsim.trials.finish import finish
@@ -144,7 +145,11 @@ def ready(trial: Trial, source: Path | None = None) -> None:
     Raises:
         AlgorithmError: an algorithm's module or function is not there.
         ScannerError: a protocol asks too much of its scanner, or a reconstruction of its protocol.
+        TissueError, FormatError: lesions name hosts that no patient has, or a file that is wrong or not there.
     """
+    for lesions in trial.population.kinds:
+        for key, error in known.wrong(lesions, trial.population.generator):
+            raise type(error)(f"population.lesions: {key}: {error}")
     for arm in trial.arms:
         ensure(arm.algorithm, source)
         arm.build().check(arm.reconstruction)

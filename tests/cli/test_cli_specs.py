@@ -108,6 +108,49 @@ def test_check_tells_which_data_are_not_here(trial: str, tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("host=livr", 'abdomen-procedural has no tissue or organ livr; did you mean "liver"?'),
+        ('host=["gills", "fins"]', "has no tissue or organ gills or fins; it has adipose"),
+        ('forbidden=["blod"]', 'abdomen-procedural has no tissue or organ blod; did you mean "blood"?'),
+    ],
+)
+def test_lesions_without_a_host_are_told_before_anyone_is_made(
+    change: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feasible, "_attempts", lambda spec: [])  # laying out its scans takes seconds
+    asked = ("quickstart", "--set", f"population.lesions.{change}")
+    checked = run("check", *asked)
+    assert checked.exit_code == 2
+    assert told in checked.stderr
+    assert checked.stderr.startswith("--set population.lesions.")
+    ran = run("run", *asked, "--out", "never")
+    assert ran.exit_code == 2
+    assert told in ran.stderr
+    assert not Path("never").exists()
+
+
+def test_a_host_may_be_a_pattern_and_a_form_that_is_not_here_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(feasible, "_attempts", lambda spec: [])
+    assert run("check", "quickstart", "--set", 'population.lesions.host="kidney-*"').exit_code == 0
+    Path("mine.toml").write_text(
+        'kind = "lesion"\nname = "mine"\ntissue = "tumor"\nhost = ["liver"]\n'
+        'volume_mL = { law = "fixed", value = 2.0 }\n[shape]\nform = "mesh"\nfile = "./mine.stl"\n'
+    )
+    asked = ("check", "quickstart", "--set", 'population.lesions={kind="./mine.toml"}')
+    result = run(*asked)
+    assert result.exit_code == 0, result.stderr
+    assert f"{tmp_path / 'mine.stl'}: no such file" in result.stderr
+    Path("mine.stl").write_text("solid nothing\nendsolid\n")
+    broken = run(*asked)
+    assert broken.exit_code == 2
+    assert "mine.stl" in broken.stderr
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ("name = 1\n", 'x.toml:1:1: missing key "kind", which says what the file is: one of "trial", '),

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions.boxes import bounds, cut_out, grown, inner, pooled, widened, within
+from phantomsim.generators.lesions.known import near
 from phantomsim.phantom import Phantom
 
 VENTRICLES = "*ventricle*"
@@ -74,11 +75,9 @@ def mask(phantom: Phantom, names: Sequence[str], box: tuple[slice, ...] | Ellips
 def require(phantom: Phantom, names: Sequence[str]) -> None:
     """Raises TissueError where the phantom has none of some tissues or organs."""
     if not known(phantom, names):
-        told = "" if phantom.organs is None else f"; its organs are {', '.join(phantom.organs.names[1:])}"
-        raise TissueError(
-            f"{phantom.facts.subject}: the phantom has no tissue or organ {' or '.join(names)}; "
-            f"its tissues are {', '.join(phantom.tissues)}{told}"
-        )
+        there = (*phantom.tissues, *(() if phantom.organs is None else phantom.organs.names[1:]))
+        told = f"the phantom has no tissue or organ {' or '.join(names)}; {near(names, there)}"
+        raise TissueError(f"{phantom.facts.subject}: {told}")
 
 
 def inside(phantom: Phantom) -> tuple[np.ndarray, tuple[slice, ...]]:
