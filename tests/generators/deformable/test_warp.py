@@ -56,7 +56,7 @@ def test_groups_are_not_outvoted_when_they_are_made_of_several_structures():
 
 @pytest.mark.parametrize("finer", [1, 2])
 def test_a_whole_keeps_its_volume_though_each_of_its_groups_is_outvoted_at_its_surface(finer: int):
-    """A ball of twelve scattered structures, each its own group, in one that is even: magnified, it keeps its radius."""
+    """A ball of twelve scattered structures, each a group, in one that is even: magnified, it keeps its volume."""
     z, y, x = np.indices((24, 24, 24)) - 11.5
     ball = z**2 + y**2 + x**2 < 8.0**2
     mixed = np.random.default_rng(1).integers(1, 13, ball.shape)
