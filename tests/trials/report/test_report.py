@@ -224,6 +224,11 @@ def test_slices_are_shown_as_radiologists_expect_and_the_outline_fits():
     assert (width, height) == pytest.approx((2.0, 4.0), abs=0.1)
 
 
+def test_windows_of_lungs_are_told_in_plain_numbers():
+    shown = slices.tables([dataclasses.replace(example(), window=(-1350.0, 150.0))])[0]
+    assert "window \N{MINUS SIGN}1350 to 150" in str(shown.caption)
+
+
 def test_png_is_lossless():
     grey = np.random.default_rng(0).integers(0, 256, (17, 23), dtype=np.uint8)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(slices.png(grey)))), grey)

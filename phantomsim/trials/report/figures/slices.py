@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from phantomsim.trials.report import words
 from phantomsim.trials.report.data import ExampleSlice
 from phantomsim.trials.report.figures.svg import line, tag, text
 
@@ -61,7 +62,7 @@ def _dash(note: str) -> str:
 
 
 def _caption(examples: Sequence[ExampleSlice], close: bool) -> str:
-    windows = {e.patient: f"{_bound(e.window[0])} to {_bound(e.window[1])} {e.unit}".strip() for e in examples}
+    windows = {e.patient: f"{' to '.join(map(words.number, e.window))} {e.unit}".strip() for e in examples}
     alike = len({e.window for e in examples}) == 1
     told = windows[examples[0].patient] if alike else "; ".join(f"patient {p}: {w}" for p, w in windows.items())
     text_ = (
@@ -70,10 +71,6 @@ def _caption(examples: Sequence[ExampleSlice], close: bool) -> str:
         "(volume fraction one half)."
     )
     return text_ + (f" The bar is {SCALE_BAR_MM:g} mm." if close else "")
-
-
-def _bound(value: float) -> str:
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _pair(e: ExampleSlice, name: str, box: tuple[float, ...], close: bool) -> tuple[Markup, Markup]:
