@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from phantomsim.generators import mosaic
+from phantomsim.generators.deformable.spec import Deformable
 from phantomsim.generators.generate import generate
 from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.spec import read
@@ -20,7 +21,8 @@ from phantomsim.spec import read
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SEED, PATIENTS = 3, 16
 #: Coarser than the generator's own, to be quick.
-VOXEL_MM = {"abdomen": 3.2, "chest": 3.2, "head": 2.0, "breast": 2.0, "breast-compressed": 2.0}
+VOXEL_MM = {"abdomen": 3.2, "chest": 3.2, "head": 2.0, "breast": 2.0, "breast-compressed": 2.0, "head-deformable": 2.0}
+KINDS = {"breast-compressed": Procedural, "head-deformable": Deformable}  # generators named as their picture
 WHOLE_MM = {"abdomen": (432.0, -85.0)}  # height and its middle: on to the hips
 HEIGHT = 200  # pixels of a row
 COLOURS = 128  # of the palette
@@ -28,7 +30,7 @@ COLOURS = 128  # of the palette
 
 def patients(region: str) -> None:
     """Two columns of eight patients, three planes each."""
-    what = read(region if region == "breast-compressed" else f"{region}-procedural", Procedural)
+    what = read(region if region in KINDS else f"{region}-procedural", KINDS.get(region, Procedural))
     voxel = VOXEL_MM[region]
     rows, *plane = what.shape
     if region in WHOLE_MM:  # more than the generator's own frame
