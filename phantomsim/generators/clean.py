@@ -28,16 +28,18 @@ def dissolve(
         low, high = np.min([[b.start for b in t] for t in there], 0), np.max([[b.stop for b in t] for t in there], 0)
         box = tuple(slice(max(0, int(a) - 1), int(b) + 1) for a, b in zip(low, high))
         inside = label[box]
-        mask = np.isin(inside, numbers)
+        mask = np.isin(np.arange(256), numbers)[inside]
         pieces, count = ndimage.label(mask, TOUCHING)
+        if count < 2:
+            continue
         sizes = np.bincount(pieces.ravel(), minlength=count + 1)
         sizes[0] = 0
         loose = (sizes <= most_voxels) & (np.arange(count + 1) != sizes.argmax())
         loose[0] = False
         if keep_edge:
             loose[_at_the_edge(pieces, box, label.shape)] = False
-        go = loose[pieces]
-        if go.any():
+        if loose.any():
+            go = loose[pieces]
             _, where = ndimage.distance_transform_edt(mask, return_indices=True)
             inside[go] = inside[tuple(where[:, go])]
             changed += int(go.sum())

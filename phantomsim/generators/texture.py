@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 import jax
@@ -56,9 +57,12 @@ def laid(noise_tile: jax.Array, texture: Texture, label: np.ndarray, tissues: tu
     sd = spread(texture, tissues)
     if not sd.any():
         return 1.0
-    repeats = [-(-n // TILE) for n in label.shape]
-    z, y, x = label.shape
-    return np.maximum(1 + sd[label] * np.tile(noise_tile, repeats)[:z, :y, :x], np.float32(LEAST))
+    out, laid_down = sd[label], np.asarray(noise_tile)
+    for corner in itertools.product(*(range(0, n, TILE) for n in label.shape)):
+        part = out[tuple(slice(c, c + TILE) for c in corner)]
+        part *= laid_down[tuple(slice(0, n) for n in part.shape)]
+    out += 1
+    return np.maximum(out, np.float32(LEAST), out=out)
 
 
 def spread(texture: Texture, tissues: tuple[str, ...]) -> np.ndarray:
