@@ -11,6 +11,7 @@ from phantomsim.generators.deformable import layer
 from phantomsim.generators.deformable.spec import Deformable
 
 GIRTH_FROM_MM, GIRTH_TO_MM, GIRTH_STEP_MM = 0.0, 70.0, 4.0  # heights above the centre where the girth is sought
+GIRTH_REACH_MM = 160.0  # of its planes, from the centre
 
 
 def measure(
@@ -25,7 +26,7 @@ def measure(
 
     Args:
         label: structure numbers [z, y, x].
-        rotation: of the person against the mean; the layer is measured along rays turned by it.
+        rotation: of the person against the mean; the layer's rays and the girth's planes are turned by it.
     Returns:
         By name with unit: quantities, the layer, `girth_mm` (the head's circumference), `pieces_NAME` for the first
         structure of each whole.
@@ -40,10 +41,16 @@ def measure(
         found[spec.layer.name] = layer.along_rays(
             label, np.zeros(3), spacing_mm, made_of, spec.layer.elevation_deg, rotation, centre
         )
-    found["girth_mm"] = girth_mm(group > 0, spacing_mm, centre[0])
+    found["girth_mm"] = girth_mm(_largest(group > 0), spacing_mm, centre, rotation)
     for whole in spec.whole:
         found[f"pieces_{whole[0]}"] = float(pieces(label, [structures.index(s) for s in whole]))
     return found
+
+
+def _largest(body: np.ndarray) -> np.ndarray:
+    """Without voxels that float about it, which label maps of scans have and which would widen an outline."""
+    pieces, count = ndimage.label(body)
+    return body if count < 2 else pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
 
 
 def centre_mm(mask: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
@@ -52,21 +59,30 @@ def centre_mm(mask: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:
     return np.array([s @ np.arange(len(s)) / s.sum() * d for s, d in zip(sums, spacing_mm)])
 
 
-def girth_mm(body: np.ndarray, spacing_mm: tuple[float, ...], centre_z_mm: float) -> float:
-    """Longest convex outline of the axial planes above the centre [mm].
+def girth_mm(
+    body: np.ndarray, spacing_mm: tuple[float, ...], centre_mm: np.ndarray, rotation: np.ndarray | None = None
+) -> float:
+    """Longest convex outline of planes above the centre [mm]: axial ones, or those that are axial once turned back.
 
-    The hull goes through the centres of edge voxels; an outline half a voxel further out is pi voxels longer.
+    The hull goes through the centres of edge samples; an outline half a step further out is pi steps longer.
+
+    Args:
+        rotation: of the person against the mean, [3, 3] (z, y, x): heads that nod are not cut aslant.
     """
+    turn = np.eye(3) if rotation is None else np.asarray(rotation)
+    step = float(np.mean(spacing_mm[1:]))
+    across = np.arange(-GIRTH_REACH_MM, GIRTH_REACH_MM + step, step)
+    y, x = np.meshgrid(across, across, indexing="ij")
     longest = 0.0
     for height in np.arange(GIRTH_FROM_MM, GIRTH_TO_MM, GIRTH_STEP_MM):
-        z = round((centre_z_mm + height) / spacing_mm[0])
-        if not 0 <= z < len(body):
-            continue
-        plane = body[z]
-        edge = np.argwhere(plane & ~ndimage.binary_erosion(plane)) * np.array(spacing_mm[1:])
+        places = np.stack([np.full_like(y, height), y, x], axis=-1) @ turn.T + centre_mm
+        index = np.rint(places / np.array(spacing_mm)).astype(int)
+        there = ((index >= 0) & (index < body.shape)).all(axis=-1)
+        plane = body[tuple(np.moveaxis(np.clip(index, 0, np.array(body.shape) - 1), -1, 0))] & there
+        edge = np.argwhere(plane & ~ndimage.binary_erosion(plane)) * step
         if len(edge) > 2:
             longest = max(longest, float(ConvexHull(edge).area))  # of a plane figure, `area` is the outline's length
-    return longest + np.pi * float(np.mean(spacing_mm[1:]))
+    return longest + np.pi * step
 
 
 def pieces(label: np.ndarray, numbers: list[int]) -> int:

@@ -62,15 +62,12 @@ def grow(n: Numbers, f: Numbers, key: jax.Array) -> Numbers:
 
 def liver(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     """Paint the liver, then its trees; the gallbladder in its bed."""
-    x, y, z = canvas.p
     h, door = f["h"], liver_door(f)
     field, steep = shape(canvas.p, n, f)
     bed = capsule(
         canvas.p, (door[0], door[1] - 2.0, door[2] - 18.0), (door[0] + 2, door[1] + 3, door[2] - 2.0), 11.0, 8.0
     )
-    disc = jnp.sqrt((y - 0.70 * f["b"]) ** 2 + (z - 22.0 * h) ** 2 + 1.0) - 24.0
-    cleft = jnp.maximum(jnp.abs(x - 9.0 * h) - 1.0, disc)  # of the round ligament
-    notch = jnp.minimum(jnp.minimum(bed, cleft), _barred(canvas.p, f))
+    notch = jnp.minimum(jnp.minimum(bed, _cleft(canvas.p, f)), _barred(canvas.p, f))
     (field, steep, notch) = keep(field, steep, notch)
     free = canvas.of(CAVITY) * (1.0 - canvas.cover(notch))
     level = canvas.level("liver", field, free, n["liver_mL"])
@@ -79,6 +76,17 @@ def liver(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     _trees(canvas, n, h)
     sac = _sac(canvas.p, f, door)
     canvas.organ("gallbladder", "gallbladder", sac, (CAVITY, "liver"), n["gallbladder_mL"])
+
+
+def _cleft(p: Point, f: Numbers) -> jax.Array:
+    """Fat about the round ligament: aslant, a little bent, and tapering to its end (unverified)."""
+    x, y, z = p
+    h, w = f["h"], f["w"]
+    along, up = y - 0.70 * f["b"], z - 22.0 * h
+    deep = jnp.sqrt(along**2 + up**2 + 1.0) - 24.0
+    middle = 9.0 * h + (0.25 + 0.1 * w[31]) * along + 1.5 * jnp.sin(0.14 * along + 0.1 * up + w[32])
+    half = 2.2 * jnp.sqrt(jnp.clip(-deep / 24.0, 0.0, 1.0))
+    return jnp.maximum(jnp.abs(x - middle) - half, deep)
 
 
 def _barred(p: Point, f: Numbers) -> jax.Array:
