@@ -97,14 +97,15 @@ def oedema(
         return ()
     size, start = found.around(thick)
     where = tuple(slice(int(s), int(s) + n) for s, n in zip(start, size.shape))
-    share = spec.share * np.clip((found.size + thick - size) / thick, 0, 1)
+    share = np.subtract(found.size + thick, size, dtype=np.float32)
+    share *= spec.share / thick
+    np.clip(share, 0, spec.share, out=share)
     share *= regions.among(np.asarray(phantom.label)[where], regions.tissue_table(phantom, spec.host))
     if taken is not None:
         share[taken[where]] = 0
-    own = np.zeros(size.shape, np.float32)
     shift = [int(a - b) for a, b in zip(found.start, start)]
     low = [max(0, s) for s in shift]
     high = [min(n, s + m) for n, s, m in zip(size.shape, shift, found.whole.shape)]
     mine = tuple(slice(a, b) for a, b in zip(low, high))
-    own[mine] = found.whole[tuple(slice(a - s, b - s) for a, b, s in zip(low, high, shift))]
-    return (overlay_of((share * (1 - own)).astype(np.float32), start, index[spec.tissue]),)
+    share[mine] *= 1 - found.whole[tuple(slice(a - s, b - s) for a, b, s in zip(low, high, shift))]
+    return (overlay_of(share, start, index[spec.tissue]),)

@@ -32,9 +32,13 @@ class Stretched:
 
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """See `Star.shell`; of the points before they were drawn out, which are bounded closer."""
-        along = z * self.axis[2] + y * self.axis[1] + x * self.axis[0]
-        less = self.aspect ** (-4 / 3) - self.aspect ** (2 / 3)
-        return (z * z + y * y + x * x) * self.aspect ** (2 / 3) + along * along * less, self.form.extent
+        wide, less = self.aspect ** (2 / 3), self.aspect ** (-4 / 3) - self.aspect ** (2 / 3)
+        q = wide * np.eye(3) + less * np.outer(self.axis, self.axis)  # of (x, y, z): wide |p|^2 + less (p . axis)^2
+        plane = q[2, 2] * z * z + q[1, 1] * y * y + 2 * q[1, 2] * y * z
+        square = q[0, 0] * x + 2 * (q[0, 1] * y + q[0, 2] * z)  # in place: the box is large
+        square *= x
+        square += plane
+        return square, self.form.extent
 
     @property
     def slope(self) -> float:

@@ -180,8 +180,10 @@ def sizes(shape: Form, offsets: list[np.ndarray], radius_mm: float, least_mm: fl
     """
     z, y, x = np.ix_(*offsets)
     square, (short, long) = shape.shell(z, y, x)
-    out = np.where(square < (short * max(least_mm, 0.0)) ** 2, 0.0, np.inf)
-    near = (out > 0) & (square <= (long * most_mm) ** 2)
+    inside, near = square < (short * max(least_mm, 0.0)) ** 2, square <= (long * most_mm) ** 2
+    out = np.full(square.shape, np.inf)
+    out[inside] = 0.0
+    near &= ~inside
     points = np.stack([line[i] for line, i in zip(offsets, np.nonzero(near))][::-1], axis=-1)
     out[near] = shape.size(points, radius_mm)
     return out
