@@ -14,6 +14,7 @@ def dissolve(
     """Give pieces of up to `most_voxels` voxels to what lies around them, in place.
 
     Args:
+        label: structure numbers, uint8.
         wholes: sets of structure numbers; the largest piece of each stays whatever its size.
         keep_edge: whether pieces at the edge of the grid stay, which may hang together beyond it.
     Returns:

@@ -107,7 +107,7 @@ def _volumes_log(anatomy: Anatomy, facts: dict[str, float | str], key: jax.Array
     """Log volumes [log mL] of quantities, in order of their names: as asked, else as among the people trained on."""
     quantities = anatomy.spec.quantities
     asked = {name: float(facts[name]) for name in sorted(quantities) if name in facts}
-    seen: dict[str, Any] = anatomy.model.about.get("quantities", {})  # type: ignore[assignment]
+    seen = cast(dict[str, Any], anatomy.model.about.get("quantities", {}))  # a model of before has none
     return dict(sorted(drawn_log(seen, {n: quantities[n] for n in {*asked, *anatomy.spec.drawn}}, asked, key).items()))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull
 
+from phantomsim.generators.body import largest_piece
 from phantomsim.generators.clean import TOUCHING
 from phantomsim.generators.deformable import layer
 from phantomsim.generators.deformable.spec import Deformable
@@ -33,24 +34,25 @@ def measure(
     """
     names = [g.name for g in spec.groups]
     group = of_structure[label]
-    counts = np.bincount(group.ravel(), minlength=len(names)) * float(np.prod(spacing_mm)) / 1000
-    found = {q: float(sum(counts[names.index(g)] for g in parts)) for q, parts in spec.quantities.items()}
+    found = volumes_mL(spec, group, float(np.prod(spacing_mm)) / 1000)
     centre = centre_mm(np.isin(group, [names.index(g) for g in spec.training.centre_on]), spacing_mm)
     if spec.layer:
         made_of = np.isin(of_structure, [names.index(g) for g in spec.layer.of])
         found[spec.layer.name] = layer.along_rays(
             label, np.zeros(3), spacing_mm, made_of, spec.layer.elevation_deg, rotation, centre
         )
-    found["girth_mm"] = girth_mm(_largest(group > 0), spacing_mm, centre, rotation)
+    # Label maps of scans have voxels that float about the body, which would widen its outline.
+    found["girth_mm"] = girth_mm(largest_piece(group)[0] > 0, spacing_mm, centre, rotation)
     for whole in spec.whole:
         found[f"pieces_{whole[0]}"] = float(pieces(label, [structures.index(s) for s in whole]))
     return found
 
 
-def _largest(body: np.ndarray) -> np.ndarray:
-    """Without voxels that float about it, which label maps of scans have and which would widen an outline."""
-    pieces, count = ndimage.label(body)
-    return body if count < 2 else pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+def volumes_mL(spec: Deformable, group: np.ndarray, voxel_mL: float) -> dict[str, float]:
+    """Volumes of the generator's quantities [mL], counted in group numbers [z, y, x]."""
+    names = [g.name for g in spec.groups]
+    counts = np.bincount(group.ravel(), minlength=len(names)) * voxel_mL
+    return {q: float(sum(counts[names.index(g)] for g in parts)) for q, parts in spec.quantities.items()}
 
 
 def centre_mm(mask: np.ndarray, spacing_mm: tuple[float, ...]) -> np.ndarray:

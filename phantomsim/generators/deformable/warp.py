@@ -2,7 +2,7 @@
 
 First what is counted or measured as a whole (the inside of the skull, the brain, bone) against all else, then the
 likeliest group, then the likeliest structure in it, so that a part made of several structures is not outvoted by its
-neighbours: votes for a group alone took one percent off an intracranial volume and added a twentieth to ventricles.
+neighbours: votes for a group alone took one percent off an intracranial volume and added two to six to ventricles.
 Nearest neighbours would tear thin parts.
 """
 

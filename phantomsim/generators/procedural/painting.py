@@ -138,9 +138,10 @@ def paint(
         for into, part in zip(whole, slab):
             into[start : start + rows] = np.asarray(part)[: shape[0] - start]  # type: ignore[index]
 
+    todo = list(starts)
     if (draw, frame) not in _compiled:
-        one(0)
+        one(todo.pop(0))
         _compiled.add((draw, frame))
     with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
-        list(pool.map(one, starts))
+        list(pool.map(one, todo))
     return whole
