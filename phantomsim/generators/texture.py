@@ -15,32 +15,40 @@ from phantomsim.grid import Grid
 #: Tissues that are even: fluids and gas, which are stirred, the lens and what is made.
 FLUIDS = {"air", "water", "csf", "blood", "bladder", "gallbladder", "bile", "urine", "eye"}
 EVEN = frozenset(FLUIDS | {"lens", "polycarbonate", "carbon"})
-TILE = 128  # voxels; a power of two for the transform. The field repeats beyond.
+EDGES = (64, 128)  # voxels of a tile; powers of two for the transform. The field repeats beyond.
 CUT_SD = 4.0  # the density stays believable
 LEAST = 0.05  # and positive, in lung and spongy bone too
 
 
-@partial(jax.jit, static_argnames="tile")
-def noise(key: jax.Array, tile: int, cycles_per_voxel: jax.Array, power: jax.Array) -> jax.Array:
-    """Gaussian field with spectrum 1 / (f^2 + f0^2)^(power / 2), zero mean, unit variance, float32 [tile, tile, tile].
+@partial(jax.jit, static_argnames="shape")
+def noise(key: jax.Array, shape: tuple[int, int, int], cycles_per_voxel: jax.Array, power: jax.Array) -> jax.Array:
+    """Gaussian field with spectrum 1 / (f^2 + f0^2)^(power / 2), zero mean, unit variance, float32 of a shape.
 
     Args:
+        shape: even numbers of voxels [z, y, x].
         cycles_per_voxel: f0, below which the spectrum is flat [1/voxel].
         power: exponent of the power spectrum [1].
     """
-    f = jnp.fft.fftfreq(tile).astype(jnp.float32)
-    g = jnp.fft.rfftfreq(tile).astype(jnp.float32)
-    f2 = f[:, None, None] ** 2 + f[None, :, None] ** 2 + g[None, None, :] ** 2 + cycles_per_voxel**2
-    white = jnp.fft.rfftn(jax.random.normal(key, (tile,) * 3))
-    field = jnp.fft.irfftn(white * f2 ** (-power / 4), (tile,) * 3)
+    f, g, h = (jnp.fft.rfftfreq(n).astype(jnp.float32) for n in shape)
+    f2 = f[:, None, None] ** 2 + g[None, :, None] ** 2 + h[None, None, :] ** 2 + cycles_per_voxel**2
+    amplitude = _mirrored(_mirrored(f2 ** (-power / 4), 0), 1)  # powers are dear: of positive frequencies alone
+    white = jnp.fft.rfftn(jax.random.normal(key, shape))
+    field = jnp.fft.irfftn(white * amplitude, shape)
     field = field - field.mean()
     return field / field.std()
 
 
+def _mirrored(half: jax.Array, axis: int) -> jax.Array:
+    """What frequencies from 0 to the highest hold, for the negative ones too, in the order of a transform."""
+    inner = jax.lax.slice_in_dim(half, 1, half.shape[axis] - 1, axis=axis)
+    return jnp.concatenate([half, jnp.flip(inner, axis)], axis)
+
+
 def tile(key: jax.Array, texture: Texture, grid: Grid) -> jax.Array:
-    """Noise of a texture on a grid's voxels, float32 [128, 128, 128]; at work while its caller goes on."""
+    """Noise of a texture on a grid's voxels, float32, as large as it or `EDGES`; at work while its caller goes on."""
     f0 = float(np.mean(grid.spacing_mm)) / texture.coarsest_mm
-    return jnp.clip(noise(key, TILE, jnp.float32(f0), jnp.float32(texture.power)), -CUT_SD, CUT_SD)
+    shape = tuple(next((edge for edge in EDGES if edge >= n), EDGES[-1]) for n in grid.shape)
+    return jnp.clip(noise(key, shape, jnp.float32(f0), jnp.float32(texture.power)), -CUT_SD, CUT_SD)
 
 
 def density(
@@ -58,8 +66,8 @@ def laid(noise_tile: jax.Array, texture: Texture, label: np.ndarray, tissues: tu
     if not sd.any():
         return 1.0
     out, laid_down = sd[label], np.asarray(noise_tile)
-    for corner in itertools.product(*(range(0, n, TILE) for n in label.shape)):
-        part = out[tuple(slice(c, c + TILE) for c in corner)]
+    for corner in itertools.product(*(range(0, n, m) for n, m in zip(label.shape, laid_down.shape))):
+        part = out[tuple(slice(c, c + m) for c, m in zip(corner, laid_down.shape))]
         part *= laid_down[tuple(slice(0, n) for n in part.shape)]
     out += 1
     return np.maximum(out, np.float32(LEAST), out=out)

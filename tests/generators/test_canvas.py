@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from phantomsim.generators.procedural import painting, shapes, trees
-from phantomsim.generators.procedural.canvas import Canvas, Painted, over
+from phantomsim.generators.procedural.canvas import Canvas
+from phantomsim.generators.procedural.painted import Painted, over
 
 ORGANS = ("air", "fat", "liver", "spleen", "vessel")
 

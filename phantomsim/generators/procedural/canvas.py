@@ -12,11 +12,12 @@ patient can be painted on any grid, slab by slab, where what lies outside a slab
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from phantomsim.generators.procedural.painted import Painted, among, bytes_of, over, packed, unpacked
 from phantomsim.generators.procedural.shapes import Point
 
 Numbers = dict[str, jax.Array]
@@ -25,21 +26,8 @@ Number = jax.Array | float
 Organ = str | tuple[str, str] | jax.Array
 Field = jax.Array | Callable[[], jax.Array]
 REACH_MM = 60.0  # how far a level may lie from the drawn surface
+_UNSEEN = 2.0  # voxels of the plan by which an organ may reach beyond those that hold some of it
 _STEPS, _CLOSE = 20, 2e-5  # at most so many steps towards a level; a volume is met within this share of it
-
-
-class Painted(NamedTuple):
-    """Organs of a grid; a pytree.
-
-    Attributes:
-        first: the organ that fills most of each voxel, index into the region's organs, uint8 [z, y, x].
-        second: the one that fills the rest; as `first` where there is no rest.
-        share: of the second, from 0 to 0.5, float32.
-    """
-
-    first: jax.Array
-    second: jax.Array
-    share: jax.Array
 
 
 class Canvas:
@@ -52,7 +40,6 @@ class Canvas:
         per_cm: static bound on the number of voxels in 10 mm, from which boxes around small things get their shape.
         levels: solved or given levels by name [mm].
         volumes_mL: what each level gave; in the plan.
-        now: what is painted so far.
     """
 
     def __init__(self, p: Point, organs: Sequence[str], voxel_mm: Number, per_cm: int, levels: Numbers | None) -> None:
@@ -64,8 +51,12 @@ class Canvas:
         self.levels: Numbers = dict(levels or {})
         self.volumes_mL: Numbers = {}
         self.shape = jnp.broadcast_shapes(*(a.shape for a in p))
-        none = jnp.zeros(self.shape, jnp.uint8)
-        self.now = Painted(none, none, jnp.zeros(self.shape, jnp.float32))
+        self._ink = jnp.zeros(self.shape, jnp.uint32)
+
+    @property
+    def now(self) -> Painted:
+        """What is painted so far."""
+        return bytes_of(unpacked(self._ink))
 
     def scale(self, factor: Number) -> None:
         """Draw all that follows larger by a factor: places and distances are in millimetres of the usual size."""
@@ -73,17 +64,17 @@ class Canvas:
         self.p, self.voxel_mm = (x / factor, y / factor, z / factor), self.voxel_mm / factor
 
     def index(self, organ: Organ) -> jax.Array:
-        """Label of an organ, uint8; of a pair, by the side of each voxel."""
+        """Label of an organ, uint32; of a pair, by the side of each voxel."""
         if isinstance(organ, jax.Array):
             return organ
         if isinstance(organ, str):
-            return jnp.uint8(self.organs.index(organ))
-        left, right = (jnp.uint8(self.organs.index(name)) for name in organ)
+            return jnp.uint32(self.organs.index(organ))
+        left, right = (jnp.uint32(self.organs.index(name)) for name in organ)
         return jnp.where(self.p[0] > 0, right, left)
 
     def cover(self, field: jax.Array) -> jax.Array:
         """Share of each voxel that lies inside [1]."""
-        return jnp.clip(0.5 - field / self.voxel_mm, 0.0, 1.0)
+        return jnp.clip(0.5 - field * (1.0 / self.voxel_mm), 0.0, 1.0)
 
     def tube(self, distance_mm: jax.Array, radius_mm: Number) -> jax.Array:
         """Field [mm] of a tube, from the distance to its centre line, that keeps its cross-section at any voxel size.
@@ -106,8 +97,9 @@ class Canvas:
 
     def of(self, *organs: str) -> jax.Array:
         """Share of each voxel that these organs fill now [1]."""
-        first, second = self._among(self.now, organs)
-        return first * (1.0 - self.now.share) + second * self.now.share
+        now = unpacked(self._ink)
+        first, second = self._among(now, organs)
+        return first * (1.0 - now.share) + second * now.share
 
     def put(
         self,
@@ -120,22 +112,18 @@ class Canvas:
         """Paint an organ.
 
         Args:
-            organ: its name; or two, of the left one (x < 0) and the right one; or a label for each voxel, uint8.
+            organ: its name; or two, of the left one (x < 0) and the right one; or a label for each voxel, uint32.
             field: [mm], negative inside; or a function that gives it, called only where `z_mm` says that it may lie.
             on: the organs that it may take; any, where empty.
             where: a further mask (bool) or share [1]; the mask's own edge stays hard.
             z_mm: lowest and highest z of the organ; slabs elsewhere do not draw it.
         """
 
-        def draw(now: Painted) -> Painted:
+        def draw(ink: jax.Array) -> jax.Array:
             cover = self.cover(field() if callable(field) else field)
-            cover = cover if where is None else cover * where
-            takes = self._among(now, on) if on else (jnp.float32(1.0), jnp.float32(1.0))
-            return over(now, self.index(organ), cover, *takes)
+            return self._over(ink, self.index(organ), cover if where is None else cover * where, on)
 
-        now = draw(self.now) if z_mm is None else jax.lax.cond(self.reaches(z_mm), draw, lambda same: same, self.now)
-        # The barrier keeps the compiler from drawing all earlier organs again inside each later one.
-        self.now = jax.lax.optimization_barrier(now)
+        self._where(z_mm, draw)
 
     def puts(
         self,
@@ -152,16 +140,55 @@ class Canvas:
             rows: what tells them apart, [organ, ...]; `field` of a row is an organ's field [mm].
         """
         pairs = [(o, o) if isinstance(o, str) else o for o in organs]
-        labels = jnp.array([[self.organs.index(name) for name in pair] for pair in pairs], jnp.uint8)
-        takes = lambda now: self._among(now, on)  # noqa: E731
+        labels = jnp.array([[self.organs.index(name) for name in pair] for pair in pairs], jnp.uint32)
 
-        def step(now: Painted, each: tuple[jax.Array, jax.Array]) -> tuple[Painted, None]:
+        def step(ink: jax.Array, each: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
             label, row = each
             index = jnp.where(self.p[0] > 0, label[1], label[0])
-            return over(now, index, self.cover(field(row)), *takes(now)), None
+            return self._over(ink, index, self.cover(field(row)), on), None
 
-        draw = lambda now: jax.lax.scan(step, now, (labels, rows))[0]  # noqa: E731
-        self.now = jax.lax.cond(self.reaches(z_mm), draw, lambda same: same, self.now)
+        self._where(z_mm, lambda ink: jax.lax.scan(step, ink, (labels, rows))[0])
+
+    def within(self, name: str, draw: Callable[[], object]) -> None:
+        """Let `draw` paint some organs; slabs that the plan found none of them in do not call it.
+
+        Args:
+            name: of what is drawn; unique among those of a canvas.
+        """
+        if self.solve:
+            before = self._ink
+            draw()
+            self.levels[f"{name} z_mm"] = self._reached(self._ink != before)
+            return
+
+        def inside(ink: jax.Array) -> jax.Array:
+            self._ink = ink
+            draw()
+            return self._ink
+
+        low, high, bottom, top = self.levels[f"{name} z_mm"]
+        z, h = self.p[2].ravel(), self.voxel_mm
+        planned = (z[0] - h > bottom) & (z[-1] + h < top)  # the plan knows nothing of what lies beyond it
+        there = ~planned | ((z[0] - h < high) & (z[-1] + h > low))
+        self._ink = jax.lax.optimization_barrier(jax.lax.cond(there, inside, lambda same: same, self._ink))
+
+    def _reached(self, here: jax.Array) -> jax.Array:
+        """Lowest and highest z [mm] of some voxels, with a margin for what this grid does not see; then the grid's."""
+        z, margin = self.p[2].ravel(), _UNSEEN * self.voxel_mm
+        rows = here.any(axis=(1, 2))
+        low, high = jnp.where(rows, z, jnp.inf).min() - margin, jnp.where(rows, z, -jnp.inf).max() + margin
+        return jnp.stack([low, high, z[0], z[-1]])
+
+    def _where(self, z_mm: tuple[Number, Number] | None, draw: Callable[[jax.Array], jax.Array]) -> None:
+        ink = self._ink
+        ink = draw(ink) if z_mm is None else jax.lax.cond(self.reaches(z_mm), draw, lambda same: same, ink)
+        # The barrier keeps the compiler from drawing all earlier organs again inside each later one.
+        self._ink = jax.lax.optimization_barrier(ink)
+
+    def _over(self, ink: jax.Array, label: jax.Array, cover: jax.Array, on: Sequence[str]) -> jax.Array:
+        now = unpacked(ink)
+        takes = self._among(now, on) if on else (jnp.float32(1.0), jnp.float32(1.0))
+        return packed(over(now, label, cover, *takes))
 
     def reaches(self, z_mm: tuple[Number, Number]) -> jax.Array:
         """Whether the grid holds any of a range of z."""
@@ -218,42 +245,7 @@ class Canvas:
         self.put(organ, lambda: field() - self.levels[name], on=room, z_mm=z_mm)
 
     def _among(self, now: Painted, organs: Sequence[str]) -> tuple[jax.Array, jax.Array]:
-        """1 where a voxel's first and second organ is one of these, else 0."""
-        first, second = jnp.zeros(self.shape, bool), jnp.zeros(self.shape, bool)
-        for low, high in _runs([self.organs.index(name) for name in organs]):
-            first, second = first | _within(now.first, low, high), second | _within(now.second, low, high)
-        return first.astype(jnp.float32), second.astype(jnp.float32)
-
-
-def _runs(labels: list[int]) -> list[tuple[int, int]]:
-    """First and last of each run of successive labels: two comparisons for a run instead of one for each of many."""
-    out: list[tuple[int, int]] = []
-    for label in sorted(set(labels)):
-        out = [*out[:-1], (out[-1][0], label)] if out and out[-1][1] == label - 1 else [*out, (label, label)]
-    return out
-
-
-def _within(label: jax.Array, low: int, high: int) -> jax.Array:
-    if low == high:
-        return label == jnp.uint8(low)
-    return (label >= jnp.uint8(low)) & (label <= jnp.uint8(high))
-
-
-def over(now: Painted, index: jax.Array, cover: jax.Array, takes_first: jax.Array, takes_second: jax.Array) -> Painted:
-    """Lay an organ over the first and the second one, as far as it may take each; the least of three goes."""
-    rest = 1.0 - now.share
-    a, b = rest * (1.0 - cover * takes_first), now.share * (1.0 - cover * takes_second)
-    c = cover * (rest * takes_first + now.share * takes_second)
-    is_a = now.first == index
-    is_b = (now.second == index) & ~is_a
-    a, b, c = jnp.where(is_a, a + c, a), jnp.where(is_b, b + c, b), jnp.where(is_a | is_b, 0.0, c)
-    high, low = jnp.maximum(a, b), jnp.minimum(a, b)
-    leader, follower = jnp.where(b > a, now.second, now.first), jnp.where(b > a, now.first, now.second)
-    first = jnp.where(c > high, index, leader)
-    second = jnp.where(c > high, leader, jnp.where(c > low, index, follower))
-    top, next_ = jnp.maximum(high, c), jnp.where(c > high, high, jnp.maximum(low, c))
-    share = next_ / (top + next_)
-    return Painted(first, jnp.where(share > 0, second, first), share)
+        return among(now, [self.organs.index(name) for name in organs])
 
 
 def _solve(volume: Callable[[jax.Array], tuple[jax.Array, jax.Array]], wanted: Number) -> tuple[jax.Array, jax.Array]:

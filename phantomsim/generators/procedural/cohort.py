@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from phantomsim.generators.procedural.canvas import Painted
+from phantomsim.generators.procedural.painted import Painted
 from phantomsim.generators.procedural.region import Region
 from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.laws import Law

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim import compiled
-from phantomsim.generators.procedural.canvas import Canvas, Draw, Number, Numbers, Painted
+from phantomsim.generators.procedural.canvas import Canvas, Draw, Number, Numbers
+from phantomsim.generators.procedural.painted import Painted
 from phantomsim.generators.procedural.shapes import Point
 
 SLAB = 16  # most rows painted at once on a CPU: a slab of 256 x 256 stays in its caches
@@ -33,10 +34,10 @@ def first_mm(shape: tuple[int, int, int], spacing_mm: float, centre_mm: tuple[fl
     return np.array([c - 0.5 * (n - 1) * spacing_mm for c, n in zip(centre_mm, shape[::-1])], np.float32)
 
 
-# The grid is coarse: time to compile counts here, not time to run.
+# The grid is coarse: more than the first level of optimisation takes longer to compile and gains nothing.
 @partial(
     jax.jit,
-    compiler_options={"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1},
+    compiler_options={"xla_backend_optimization_level": 1},
     static_argnames=("draw", "organs", "shape", "per_cm"),
 )
 def plan(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from phantomsim.generators.procedural.canvas import Draw, Numbers, Painted
+from phantomsim.generators.procedural.canvas import Draw, Numbers
+from phantomsim.generators.procedural.painted import Painted
 from phantomsim.generators.procedural.wholes import whole
 from phantomsim.grid import Grid
 from phantomsim.phantom import Organs, Overlay

@@ -17,7 +17,7 @@ Number = jax.Array | float
 EPS = 1e-6
 
 
-def moved(p: Point, centre: Sequence[Number]) -> Point:
+def moved(p: Point, centre: Sequence[Number] | jax.Array) -> Point:
     """The point seen from a centre."""
     return p[0] - centre[0], p[1] - centre[1], p[2] - centre[2]
 

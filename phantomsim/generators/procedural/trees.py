@@ -9,13 +9,14 @@ doi:10.1073/pnas.12.3.207).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
+from phantomsim.generators.procedural import boxes
 from phantomsim.generators.procedural.canvas import Canvas, Number
+from phantomsim.generators.procedural.shapes import Point, moved
 
 _REACH = 0.62  # of the way from the last fork to the middle of the points: there lies the next fork
 
@@ -66,33 +67,16 @@ def branches(canvas: Canvas, rows: jax.Array, reach_mm: float) -> jax.Array:
     Returns:
         [z, y, x]; half a voxel or more where there is none.
     """
-    count = math.ceil(reach_mm * canvas.per_cm / 10.0) + 2
-    box = tuple(min(count, n) for n in canvas.shape)
-    x, y, z = (a.ravel() for a in canvas.p)
-
-    def step(i: jax.Array, field: jax.Array) -> jax.Array:
-        row = rows[order[i]]
-        middle = 0.5 * (row[:3] + row[3:6])
-        corner = jnp.stack([middle[2] - z[0], middle[1] - y[0], middle[0] - x[0]]) / canvas.voxel_mm
-        start = [
-            jnp.clip(jnp.round(c).astype(jnp.int32) - n // 2, 0, m - n) for c, n, m in zip(corner, box, canvas.shape)
-        ]
-        at = [jax.lax.dynamic_slice_in_dim(a, s, n) for a, s, n in zip((z, y, x), start, box)]
-        here = jax.lax.dynamic_slice(field, start, box)
-        drawn = canvas.tube(*_tube(at[2][None, None, :], at[1][None, :, None], at[0][:, None, None], row))
-        return jax.lax.dynamic_update_slice(field, jnp.minimum(here, drawn), start)
-
-    # Branches above and below a slab are left out.
     thick = jnp.maximum(rows[:, 6], rows[:, 7]) + 2.0 * canvas.voxel_mm
     low, high = jnp.minimum(rows[:, 2], rows[:, 5]) - thick, jnp.maximum(rows[:, 2], rows[:, 5]) + thick
-    reached = (high > z[0]) & (low < z[-1])
-    order = jnp.argsort(~reached)
-    return jax.lax.fori_loop(0, reached.sum(), step, jnp.full(canvas.shape, canvas.voxel_mm, jnp.float32))
+    drawn = lambda branch, p, _: canvas.tube(*_tube(p, rows[branch]))  # noqa: E731
+    none = jnp.full(canvas.shape, canvas.voxel_mm, jnp.float32)
+    return boxes.least(canvas, 0.5 * (rows[:, :3] + rows[:, 3:6]), (low, high), reach_mm, drawn, none)
 
 
-def _tube(x: jax.Array, y: jax.Array, z: jax.Array, row: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _tube(p: Point, row: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Distance to a branch's line, and its radius there."""
-    line, d = row[3:6] - row[:3], (x - row[0], y - row[1], z - row[2])
+    line, d = row[3:6] - row[:3], moved(p, row[:3])
     along = (d[0] * line[0] + d[1] * line[1] + d[2] * line[2]) / jnp.maximum((line * line).sum(), 1e-6)
     t = jnp.clip(along, 0.0, 1.0)
     away = (d[0] - t * line[0]) ** 2 + (d[1] - t * line[1]) ** 2 + (d[2] - t * line[2]) ** 2

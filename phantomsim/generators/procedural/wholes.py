@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim.generators.clean import TOUCHING, dissolve
-from phantomsim.generators.procedural.canvas import Painted
+from phantomsim.generators.procedural.painted import Painted
 
 LOOSE_mL = 25.0  # larger pieces stay: they are a mistake of the drawing, which the laws of topology tell
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from phantomsim.generators.procedural.canvas import Painted
+from phantomsim.generators.procedural.painted import Painted
 from phantomsim.generators.procedural.wholes import LOOSE_mL, whole
 
 FAT, LIVER, VEIN = 1, 2, 3

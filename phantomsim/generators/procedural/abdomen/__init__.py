@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 
 from phantomsim.generators.procedural.abdomen import (
@@ -28,22 +30,26 @@ def draw(canvas: Canvas, n: Numbers) -> None:
     """Paint a patient, from the skin inwards."""
     f = frame.frame(n)
     t = wall.wall(canvas, n, f)
-    spine.spine(canvas, n, f, t)
-    wall.psoas(canvas, n, f)
-    ribs.ribs(canvas, f, t)
-    pelvis.pelvis(canvas, n, f)
-    thorax.thorax(canvas, f, t)
-    vessels.vessels(canvas, n, f)
-    kidneys.kidneys(canvas, n, f)
-    kidneys.adrenals(canvas, n, f)
-    vessels.branches(canvas, n)
-    glands.spleen(canvas, n, f)
-    glands.pancreas(canvas, n, f)
-    gut.stomach(canvas, n, f)
-    gut.colon(canvas, n, f)
-    bladder.bladder(canvas, n, f)
-    liver.liver(canvas, n, f)
-    gut.small_bowel(canvas, n, f)
+    parts: dict[str, Callable[[], None]] = {
+        "spine": lambda: spine.spine(canvas, n, f, t),
+        "psoas": lambda: wall.psoas(canvas, n, f),
+        "ribs": lambda: ribs.ribs(canvas, f, t),
+        "pelvis": lambda: pelvis.pelvis(canvas, n, f),
+        "thorax": lambda: thorax.thorax(canvas, f, t),
+        "great vessels": lambda: vessels.vessels(canvas, n, f),
+        "kidneys": lambda: kidneys.kidneys(canvas, n, f),
+        "adrenals": lambda: kidneys.adrenals(canvas, n, f),
+        "branches": lambda: vessels.branches(canvas, n),
+        "spleen": lambda: glands.spleen(canvas, n, f),
+        "pancreas": lambda: glands.pancreas(canvas, n, f),
+        "stomach": lambda: gut.stomach(canvas, n, f),
+        "colon": lambda: gut.colon(canvas, n, f),
+        "bladder": lambda: bladder.bladder(canvas, n, f),
+        "liver": lambda: liver.liver(canvas, n, f),
+        "small bowel": lambda: gut.small_bowel(canvas, n, f),
+    }
+    for name, part in parts.items():
+        canvas.within(name, part)
 
 
 def grow(n: Numbers, key: jax.Array) -> Numbers:

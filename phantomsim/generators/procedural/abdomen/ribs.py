@@ -26,7 +26,7 @@ def ribs(canvas: Canvas, f: Numbers, t: Numbers) -> None:
     order = jnp.clip(jnp.floor(up / pitch), 0.0, len(RIBS) - 1.0)
     ring = (up - (order + 0.5) * pitch) * (0.72 + 0.28 * jnp.abs(2 * jnp.minimum(turn / 0.74, 1.0) - 1.0))
     ends = jnp.stack([jnp.float32(v) for v in reversed(_END)])
-    order = order.astype(jnp.uint8)
+    order = order.astype(jnp.uint32)
     round_mm = jnp.pi * 0.5 * (t["a"] + t["b"])
     past = (turn - ends[order]) * round_mm
     inner = 0.085 * round_mm - turn * round_mm
@@ -34,7 +34,7 @@ def ribs(canvas: Canvas, f: Numbers, t: Numbers) -> None:
     (rod, past, order) = keep(rod, past, order)
     bone = jnp.maximum(jnp.maximum(rod, past), inner)
     names = [f"rib-{k}-{s}-{{}}" for k in reversed(RIBS) for s in ("left", "right")]
-    index = 2 * order + (x > 0).astype(jnp.uint8)
+    index = 2 * order + (x > 0).astype(jnp.uint32)
     canvas.put(canvas.index(names[0].format("cortical")) + index, bone, on=(TRUNK,), z_mm=span)
     spongy = canvas.index(names[0].format("cancellous")) + index
     canvas.put(spongy, lambda: bone + CORTEX_MM, on=tuple(v.format("cortical") for v in names), z_mm=span)

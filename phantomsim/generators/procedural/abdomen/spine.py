@@ -51,13 +51,13 @@ def spine(canvas: Canvas, n: Numbers, f: Numbers, t: Numbers) -> None:
 
 
 def _place(f: Numbers, s: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Which vertebra (index into LEVELS, uint8), height from its middle [mm], and pitch there [mm]."""
+    """Which vertebra (index into LEVELS, uint32), height from its middle [mm], and pitch there [mm]."""
     p = f["pitch"]
     up = s - 0.5 * p
     pitch = jnp.where(up > 0, CHEST_PITCH * p, p)
     steps = jnp.clip(jnp.floor(up / pitch), -5.0, 5.0)
     level = up - (steps + 0.5) * pitch
-    return (5.0 - steps).astype(jnp.uint8), level, pitch
+    return (5.0 - steps).astype(jnp.uint32), level, pitch
 
 
 def _arch(side: jax.Array, behind: jax.Array, level: jax.Array, h: jax.Array) -> jax.Array:

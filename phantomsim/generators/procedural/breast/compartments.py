@@ -6,12 +6,12 @@ Pokrajac 2012 (doi:10.1118/1.3697523), where ligaments are likewise the quadrati
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from phantomsim.generators.procedural import boxes
 from phantomsim.generators.procedural.breast.frame import Frame
 from phantomsim.generators.procedural.canvas import Canvas, keep
 from phantomsim.generators.procedural.shapes import Point
@@ -58,31 +58,23 @@ def compartments(canvas: Canvas, e: Point, rows: jax.Array, at: jax.Array, reach
 
     Args:
         e: material coordinates, [z, y, x] each.
-        rows: `points`, by rising z of `at`.
+        rows: `points`.
         at: where they lie in the world (x, y, z) [mm], [COUNT, 3].
         reach_mm: static; half the edge of the box.
     """
-    count = math.ceil(2.0 * reach_mm * canvas.per_cm / 10.0) + 1
-    box = tuple(min(count, n) for n in canvas.shape)
-    x, y, z = (a.ravel() for a in canvas.p)
     wide = [jnp.broadcast_to(v, canvas.shape) for v in e]
-    low, high = jnp.searchsorted(at[:, 2], jnp.stack([z[0] - reach_mm, z[-1] + reach_mm]))  # those that reach this slab
+    span = (at[:, 2] - reach_mm, at[:, 2] + reach_mm)
     far = jnp.full(canvas.shape, _code(jnp.float32(2.0 * reach_mm), jnp.float32(0.5)))
 
     def least(above: jax.Array | None) -> jax.Array:
-        """The least code of any point, or the least above another. One array at a time: several would be copied."""
+        """The least code of any point, or the least above another."""
 
-        def step(i: jax.Array, now: jax.Array) -> jax.Array:
-            row, corner = rows[i], jnp.stack([at[i, 2] - z[0], at[i, 1] - y[0], at[i, 0] - x[0]]) / canvas.voxel_mm
-            starts = zip(corner, box, canvas.shape)
-            start = [jnp.clip(jnp.round(c).astype(jnp.int32) - n // 2, 0, m - n) for c, n, m in starts]
-            q = [(jax.lax.dynamic_slice(v, start, box) - row[j]) * row[3 + j] for j, v in enumerate(wide)]
-            mine = _code(jnp.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2), row[6])
-            here = jax.lax.dynamic_slice(now, start, box)
-            free = True if above is None else mine > jax.lax.dynamic_slice(above, start, box)
-            return jax.lax.dynamic_update_slice(now, jnp.where(free, jnp.minimum(here, mine), here), start)
+        def code(i: jax.Array, _: Point, box: boxes.Box) -> jax.Array:
+            q = [(box.of(v) - rows[i, j]) * rows[i, 3 + j] for j, v in enumerate(wide)]
+            mine = _code(jnp.sqrt(q[0] ** 2 + q[1] ** 2 + q[2] ** 2), rows[i, 6])
+            return mine if above is None else jnp.where(mine > box.of(above), mine, far[0, 0, 0])
 
-        return jax.lax.fori_loop(low, high, step, far)  # type: ignore[no-any-return]
+        return boxes.least(canvas, at, span, 2.0 * reach_mm, code, far)
 
     (near,) = keep(least(None))
     following = least(near)

@@ -32,7 +32,7 @@ def draw(canvas: Canvas, n: Numbers) -> None:
     t["tubes"] = vessels.after_heart(canvas, n, f, where, behind)
     canvas.organ("pericardial-fat", "pericardial_fat", t["heart"], ["cavity-fat"], n["pericardial_fat_mL"])
     lungs_and_dome = lungs.draw(canvas, n, f, t)
-    under.draw(canvas, n, f, t | lungs_and_dome)
+    canvas.within("under the lungs", lambda: under.draw(canvas, n, f, t | lungs_and_dome))
 
 
 REGION = Region(ORGANS, draw, (56, 62, 78), 6.0, (0.0, 0.0, 0.0), growing.grow)

@@ -51,9 +51,9 @@ def pair(bone: str, part: str) -> tuple[str, str]:
 def draw(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> None:
     """Paint all bones of the chest."""
     spine(canvas, n, f, t)
-    _ribs(canvas, n, f, t)
-    _sternum(canvas, n, f, t)
-    _girdle(canvas, f, t)
+    canvas.within("ribs", lambda: _ribs(canvas, n, f, t))
+    canvas.within("sternum", lambda: _sternum(canvas, n, f, t))
+    canvas.within("shoulder girdle", lambda: _girdle(canvas, f, t))
 
 
 def spine(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> None:

@@ -86,8 +86,8 @@ def draw(canvas: Canvas, n: Numbers, f: Frame, t: Numbers) -> Numbers:
         "middle_lobe", flat, canvas.of("lung-right-upper"), n["right_middle_share"] * n["lung_mL"]
     )
     canvas.put("lung-right-middle", flat, on=["lung-right-upper"])
-    _fissures(canvas, low, flat)
-    _trees(canvas, n)
+    canvas.within("fissures", lambda: _fissures(canvas, low, flat))
+    canvas.within("lung trees", lambda: _trees(canvas, n))
     return {"above": above}
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from phantomsim.generators.procedural import boxes
 from phantomsim.generators.procedural.canvas import Canvas, Number
 from phantomsim.generators.procedural.common.curves import smooth
+from phantomsim.generators.procedural.shapes import Point, moved
 
 FAR_MM = 60.0
+_HALF, _PER_MM = 32768, 512  # of 16 bits that hold a length, and how finely it is kept
 
 
 class Trail(NamedTuple):
@@ -48,36 +50,26 @@ def trail(canvas: Canvas, table: jax.Array, reach_mm: float, folds: float = 0.0,
         folds: static; how deep folds between pouches reach, in radii.
         pitch_mm: static; length of a pouch.
     """
-    count = math.ceil(reach_mm * canvas.per_cm / 10.0) + 2
-    box = tuple(min(count, n) for n in canvas.shape)
-    axes = tuple(a.ravel() for a in reversed(canvas.p))
-    z0, h = axes[0], canvas.voxel_mm
-
-    def draw(seen: Trail, row: jax.Array) -> Trail:
-        middle = 0.5 * (row[:3] + row[5:8])[::-1]
-        start = []
-        for axis, centre, n, m in zip(axes, middle, box, canvas.shape):
-            at = jnp.round((centre - axis[0]) / h).astype(jnp.int32) - n // 2
-            start.append(jnp.clip(at, 0, m - n))
-        z, y, x = (jax.lax.dynamic_slice_in_dim(a, s, n) for a, s, n in zip(axes, start, box))
-        new = _segment(x[None, None, :], y[None, :, None], z[:, None, None], row, folds, pitch_mm)
-        here = Trail(*(jax.lax.dynamic_slice(a, start, box) for a in seen))
-        nearer = new.field < here.field
-        both = (jnp.where(nearer, a, b) for a, b in zip(new, here))
-        return Trail(*(jax.lax.dynamic_update_slice(a, b, start) for a, b in zip(seen, both)))
-
-    def step(seen: Trail, row: jax.Array) -> tuple[Trail, None]:
-        low = jnp.minimum(row[2], row[7]) - 0.5 * reach_mm
-        high = jnp.maximum(row[2], row[7]) + 0.5 * reach_mm
-        there = (low < z0[-1]) & (high > z0[0])
-        return jax.lax.cond(there, draw, lambda seen, row: seen, seen, row), None
-
-    none = Trail(jnp.full(canvas.shape, FAR_MM, jnp.float32), jnp.full(canvas.shape, FAR_MM, jnp.float32))
-    return jax.lax.scan(step, none, table)[0]
+    low = jnp.minimum(table[:, 2], table[:, 7]) - 0.5 * reach_mm
+    high = jnp.maximum(table[:, 2], table[:, 7]) + 0.5 * reach_mm
+    drawn = lambda segment, p, _: _code(_segment(p, table[segment], folds, pitch_mm))  # noqa: E731
+    none = jnp.full(canvas.shape, _code(Trail(jnp.float32(FAR_MM), jnp.float32(FAR_MM))))
+    return _decode(boxes.least(canvas, 0.5 * (table[:, :3] + table[:, 5:8]), (low, high), reach_mm, drawn, none))
 
 
-def _segment(x: jax.Array, y: jax.Array, z: jax.Array, row: jax.Array, folds: float, pitch_mm: float) -> Trail:
-    line, d = row[5:8] - row[:3], (x - row[0], y - row[1], z - row[2])
+def _code(seen: Trail) -> jax.Array:
+    """Both in one whole number, uint32, in the order of the field: the least is of the nearest segment."""
+    field, gas = (jnp.clip(jnp.round(mm * _PER_MM) + _HALF, 0, 2 * _HALF - 1).astype(jnp.int32) for mm in seen)
+    return (field.astype(jnp.uint32) << 16) | gas.astype(jnp.uint32)
+
+
+def _decode(code: jax.Array) -> Trail:
+    parts = ((part.astype(jnp.int32) - _HALF).astype(jnp.float32) for part in (code >> 16, code & 0xFFFF))
+    return Trail(*(part * (1.0 / _PER_MM) for part in parts))
+
+
+def _segment(p: Point, row: jax.Array, folds: float, pitch_mm: float) -> Trail:
+    line, d = row[5:8] - row[:3], moved(p, row[:3])
     t = jnp.clip((d[0] * line[0] + d[1] * line[1] + d[2] * line[2]) / jnp.maximum((line * line).sum(), 1e-6), 0.0, 1.0)
     away = (d[0] - t * line[0]) ** 2 + (d[1] - t * line[1]) ** 2 + (d[2] - t * line[2]) ** 2
     radius = row[3] + t * (row[8] - row[3])

@@ -7,6 +7,8 @@ read from cross-sectional anatomy (Standring, Gray's Anatomy, 41st ed., chapters
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 
 from phantomsim.generators.procedural.canvas import Canvas, Numbers
@@ -29,12 +31,16 @@ def draw(canvas: Canvas, n: Numbers) -> None:
     canvas.scale(jnp.cbrt(n["icv_mL"] / USUAL_ML))  # a head is as large as its brain case
     case = brain_case(canvas, n)
     outside(canvas, n, case)
-    neck(canvas, n)
-    skull(canvas, n, case)
-    face(canvas, n)
-    orbits(canvas, n)
-    brain(canvas, n, case)
-    deep(canvas, n)
+    parts: dict[str, Callable[[], None]] = {
+        "neck": lambda: neck(canvas, n),
+        "skull": lambda: skull(canvas, n, case),
+        "face": lambda: face(canvas, n),
+        "orbits": lambda: orbits(canvas, n),
+        "brain": lambda: brain(canvas, n, case),
+        "deep": lambda: deep(canvas, n),
+    }
+    for name, part in parts.items():
+        canvas.within(name, part)
 
 
 REGION = Region(ORGANS, draw, (80, 78, 60), 3.0, (0.0, 8.0, -24.0), wobbles=96)
