@@ -7,7 +7,7 @@ import pytest
 
 from phantomsim.generators.procedural import painting, shapes, trees
 from phantomsim.generators.procedural.canvas import Canvas
-from phantomsim.generators.procedural.painted import Painted, over
+from phantomsim.generators.procedural.painted import Painted, bytes_of, over, packed, unpacked
 
 ORGANS = ("air", "fat", "liver", "spleen", "vessel")
 
@@ -93,6 +93,55 @@ def test_paint_over_two_organs_keeps_the_two_largest():
     assert (int(got.first[0]), int(got.second[0]), float(got.share[0])) == (1, 3, pytest.approx(0.4))
     got = over(one(1, 2, 0.4), jnp.uint8(2), jnp.float32([0.5]), full, full)
     assert (int(got.first[0]), float(got.share[0])) == (2, pytest.approx(0.3))
+
+
+def test_a_slab_draws_what_the_plan_found_in_it_and_all_that_lies_beyond_the_plan():
+    """On slabs of a grid that reaches 40 mm below the plan's, three balls are as the whole grid has them without it."""
+    balls = {"liver": 31.0, "spleen": -22.0, "vessel": -66.0}  # heights; the last lies below the plan
+
+    def draw(canvas, n, skip=True):
+        canvas.put("fat", shapes.ellipsoid(canvas.p, (0.0, 0.0, 0.0), (30.0, 30.0, 90.0)))
+        for organ, z in balls.items():
+            ball = shapes.ellipsoid(canvas.p, (0.0, 0.0, z), (9.0, 9.0, n["r"]))
+            one = lambda organ=organ, ball=ball: canvas.put(organ, ball, on=["fat"])  # noqa: E731
+            canvas.within(organ, one) if skip else one()
+
+    n, everywhere = {"r": jnp.float32(7.0)}, (0.0, 0.0, -20.0)
+    plan_first = jnp.asarray(painting.first_mm((20, 18, 22), 4.0, (0.0, 0.0, 0.0)))
+    levels, _, planned = painting.plan(draw, ORGANS, (20, 18, 22), 3, jnp.float32(4.0), plan_first, n)
+    assert not (planned.first == ORGANS.index("vessel")).any()
+    first = painting.first_mm((60, 36, 44), 2.0, everywhere)
+    slabs = painting.paint(draw, ORGANS, (60, 36, 44), 2.0, first, n, levels)
+    plain = lambda canvas, n: draw(canvas, n, skip=False)  # noqa: E731
+    whole = painting.paint_slab(plain, ORGANS, (60, 36, 44), 5, jnp.float32(2.0), jnp.asarray(first), n, {})
+    for a, b in zip(slabs, whole):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+    for organ in balls:
+        assert volume_mL(slabs, organ, 2.0) == pytest.approx(4 / 3 * np.pi * 81 * 7 / 1000, rel=0.03)
+
+
+def test_a_slab_without_an_organ_does_not_draw_it():
+    """A plan that says that an organ lies elsewhere is believed: what would be painted is not."""
+
+    def draw(canvas, n):
+        canvas.within("all", lambda: canvas.put("liver", jnp.full(canvas.shape, -10.0)))
+
+    here, there = jnp.array([-20.0, 20.0, -100.0, 100.0]), jnp.array([50.0, 70.0, -100.0, 100.0])
+    first = jnp.asarray(painting.first_mm((8, 8, 8), 2.0, (0.0, 0.0, 0.0)))
+    for span, found in ((here, True), (there, False)):
+        got = painting.paint_slab(draw, ORGANS, (8, 8, 8), 5, jnp.float32(2.0), first, {}, {"all z_mm": span})
+        assert (np.asarray(got.first) == ORGANS.index("liver")).all() == found
+
+
+def test_two_organs_and_a_share_come_back_from_one_number():
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 256, (2, 5000)).astype(np.uint8)
+    share = np.concatenate([rng.uniform(0, 0.5, 4998), [0.0, 0.5]]).astype(np.float32)
+    got = bytes_of(unpacked(packed(Painted(first, second, share))))
+    np.testing.assert_array_equal(got.first, first)
+    np.testing.assert_array_equal(got.second[np.asarray(got.share) > 0], second[np.asarray(got.share) > 0])
+    np.testing.assert_allclose(got.share, share, atol=4e-6)
+    assert int(got.second[-2]) == first[-2]  # without a share, the first
 
 
 def test_trees_reach_every_point_and_obey_murray():

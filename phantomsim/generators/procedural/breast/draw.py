@@ -165,7 +165,7 @@ def _grow(n: Numbers, key: jax.Array, f: Frame, world: Callable[[Point], Point])
 
     seeds = cells.points(keys[0], f)
     at = place(seeds)
-    order = jnp.argsort(at[:, 2])
+    order = jnp.argsort(at[:, 2])  # neighbours are drawn one after the other: caches hold them
     ends = ducts.lobes(keys[1], f)
     milk, units = ducts.ducts(keys[2], f, ends, n)
     arteries, veins = ducts.vessels(keys[3], f)
