@@ -123,7 +123,7 @@ class Canvas:
             cover = self.cover(field() if callable(field) else field)
             return self._over(ink, self.index(organ), cover if where is None else cover * where, on)
 
-        self._where(z_mm, draw)
+        self._where(None if z_mm is None else self.reaches(z_mm), draw)
 
     def puts(
         self,
@@ -147,7 +147,7 @@ class Canvas:
             index = jnp.where(self.p[0] > 0, label[1], label[0])
             return self._over(ink, index, self.cover(field(row)), on), None
 
-        self._where(z_mm, lambda ink: jax.lax.scan(step, ink, (labels, rows))[0])
+        self._where(self.reaches(z_mm), lambda ink: jax.lax.scan(step, ink, (labels, rows))[0])
 
     def within(self, name: str, draw: Callable[[], object]) -> None:
         """Let `draw` paint some organs; slabs that the plan found none of them in do not call it.
@@ -169,8 +169,7 @@ class Canvas:
         low, high, bottom, top = self.levels[f"{name} z_mm"]
         z, h = self.p[2].ravel(), self.voxel_mm
         planned = (z[0] - h > bottom) & (z[-1] + h < top)  # the plan knows nothing of what lies beyond it
-        there = ~planned | ((z[0] - h < high) & (z[-1] + h > low))
-        self._ink = jax.lax.optimization_barrier(jax.lax.cond(there, inside, lambda same: same, self._ink))
+        self._where(~planned | self.reaches((low, high)), inside)
 
     def _reached(self, here: jax.Array) -> jax.Array:
         """Lowest and highest z [mm] of some voxels, with a margin for what this grid does not see; then the grid's."""
@@ -179,9 +178,9 @@ class Canvas:
         low, high = jnp.where(rows, z, jnp.inf).min() - margin, jnp.where(rows, z, -jnp.inf).max() + margin
         return jnp.stack([low, high, z[0], z[-1]])
 
-    def _where(self, z_mm: tuple[Number, Number] | None, draw: Callable[[jax.Array], jax.Array]) -> None:
+    def _where(self, there: jax.Array | None, draw: Callable[[jax.Array], jax.Array]) -> None:
         ink = self._ink
-        ink = draw(ink) if z_mm is None else jax.lax.cond(self.reaches(z_mm), draw, lambda same: same, ink)
+        ink = draw(ink) if there is None else jax.lax.cond(there, draw, lambda same: same, ink)
         # The barrier keeps the compiler from drawing all earlier organs again inside each later one.
         self._ink = jax.lax.optimization_barrier(ink)
 
