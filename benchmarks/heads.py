@@ -22,7 +22,7 @@ from scipy.stats import wasserstein_distance
 
 from phantomsim import spec as specs
 from phantomsim.formats.volume import stem
-from phantomsim.generators.deformable import affine, anatomy, audit, carriers, generate, measure
+from phantomsim.generators.deformable import affine, anatomy, audit, carriers, generate, measure, unseen
 from phantomsim.generators.deformable.spec import Deformable
 
 COMPARED = ("icv_mL", "brain_mL", "ventricles_mL", "vault_mm", "girth_mm")
@@ -81,13 +81,16 @@ def folds(found: list[audit.Folding], row: Rows) -> None:
 
 
 def real(a: anatomy.Anatomy, paths: dict[str, Path]) -> dict[str, dict[str, float]]:
-    """Measures of all real heads, turned to the mean's pose."""
-    rows = {}
+    """Measures of all real heads, turned to the mean's pose; volumes with what lies beyond a cropped field of view."""
+    rows, names = {}, tuple(a.spec.quantities)
+    parts = a.parts(a.groups, names)
     for name, path in paths.items():
-        someone, pose = carriers.read(a, path), carriers.fine(a, path).pose
-        rotation, _ = affine.polar(np.asarray(pose.matrix))
+        someone, fine = carriers.read(a, path), carriers.fine(a, path)
+        rotation, _ = affine.polar(np.asarray(fine.pose.matrix))
         label, spacing = someone.label, someone.grid.spacing_mm
-        rows[name] = measure.measure(a.spec, a.model.structures, a.of_structure, label, spacing, rotation)
+        found = measure.measure(a.spec, a.model.structures, a.of_structure, label, spacing, rotation)
+        beyond = unseen.volumes_mL(parts, a.model.lattice, someone, fine.pose, fine.velocity)
+        rows[name] = found | {q: found[q] + float(more) for q, more in zip(names, beyond)}
     return rows
 
 

@@ -38,7 +38,7 @@ def likelihoods(
         to = way(jnp.asarray(velocity), pose, lattice)
         places = to.pose(points + sample(to.on, lattice.index(points)))
         fine = Fine(someone.name, someone.label, someone.first_mm, np.array(someone.grid.spacing_mm), pose, velocity)
-        seen = _seen(someone, np.asarray(places))
+        seen = someone.sees(np.asarray(places))
         total += shares.shares(fine, places, np.arange(structures), structures) * seen[..., None]
         count += seen
         report(f"mean anatomy: {someone.name}")
@@ -50,13 +50,6 @@ def likelihoods(
     mean = np.moveaxis(total / np.maximum(count, 1)[..., None], -1, 0)
     mean[0] += count == 0
     return np.rint(np.rint(mean * LEVELS) * (255 / LEVELS)).astype(np.uint8)
-
-
-def _seen(someone: Person, places: np.ndarray) -> np.ndarray:
-    index = (places - someone.first_mm) / np.array(someone.grid.spacing_mm)
-    low = np.array([b.start for b in someone.box]) - 0.5
-    high = np.array([b.stop for b in someone.box]) - 0.5
-    return ((index > low) & (index < high)).all(axis=-1).astype(np.float32)
 
 
 def biases(likely: np.ndarray, together: list[list[int]]) -> np.ndarray:

@@ -41,6 +41,13 @@ class Person:
         """Point of the middle of voxel [0, 0, 0] from the person's centre (z, y, x) [mm]."""
         return -self.centre_mm
 
+    def sees(self, places: np.ndarray) -> np.ndarray:
+        """1 where places [..., 3] (z, y, x) from the person's centre [mm] lie in the field of view, else 0, float32."""
+        index = (places - self.first_mm) / np.array(self.grid.spacing_mm)
+        low = np.array([b.start for b in self.box]) - 0.5
+        high = np.array([b.stop for b in self.box]) - 0.5
+        return ((index > low) & (index < high)).all(axis=-1).astype(np.float32)
+
 
 def structure_names(table: LabelTable) -> tuple[str, ...]:
     """All structures of a table, those made of air first, then sorted: the numbers of `Person.label`."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from phantomsim.errors import GeneratorError
-from phantomsim.generators.deformable import affine, fit, layer, likely, measure, person, quantities, register
+from phantomsim.generators.deformable import affine, fit, layer, likely, measure, person, quantities, register, unseen
 from phantomsim.generators.deformable.affine import Affine
 from phantomsim.generators.deformable.fit import Pose, Weights
 from phantomsim.generators.deformable.latent import Code, Decoder, principal
@@ -61,9 +61,7 @@ def train(
         "direct_dice": {g.name: round(float(d), 4) for g, d in zip(spec.groups, scores.mean(axis=0))},
     }
     if spec.quantities:
-        counted = [measure.volumes_mL(spec, of_structure[p.label], p.grid.voxel_mL) for p in people]
-        volumes = np.array([[row[name] for name in spec.quantities] for row in counted])
-        about["quantities"] = quantities.law(volumes, spec.quantities)
+        about["quantities"] = quantities.law(volumes_mL(spec, people, registered, of_structure), spec.quantities)
     if spec.layer:
         about["layer_mm"] = layer_spread(spec, people, registered, of_structure)
     return Model(decoder, names, shares, bias, atlas, about)
@@ -145,6 +143,18 @@ def mirror_image(image: Image) -> Image:
     """Left and right exchanged; groups are the same on both sides."""
     last = image.first_mm + (jnp.asarray(image.values.shape[:3]) - 1) * image.spacing_mm
     return Image(image.values[:, :, ::-1], image.first_mm.at[2].set(-last[2]), image.spacing_mm)
+
+
+def volumes_mL(spec: Deformable, people: list[Person], registered: Registered, of_structure: np.ndarray) -> np.ndarray:
+    """Volumes of the quantities [people, quantities] [mL]: what is counted, and what lies beyond the field of view."""
+    names = [g.name for g in spec.groups]
+    parts = [registered.target[..., [names.index(g) for g in q]].sum(axis=-1) for q in spec.quantities.values()]
+    rows = []
+    for someone, pose, v in zip(people, registered.maps, registered.velocities):
+        counted = measure.volumes_mL(spec, of_structure[someone.label], someone.grid.voxel_mL)
+        beyond = unseen.volumes_mL(jnp.stack(parts, axis=-1), registered.lattice, someone, pose, v)
+        rows.append(np.array([counted[name] for name in spec.quantities]) + beyond)
+    return np.array(rows)
 
 
 def layer_spread(
