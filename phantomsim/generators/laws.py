@@ -26,6 +26,7 @@ from phantomsim.laws import Law
 from phantomsim.phantom import Phantom
 
 SEED = 11
+DIRECTIONS = 4000
 
 
 def laws(patients: int = 200) -> list[Law]:
@@ -78,14 +79,11 @@ def _spread(fraction: np.ndarray) -> float:
 
 
 def _irregularity(count: int) -> float:
-    """SD of log radius over directions (by solid angle) and shapes."""
-    theta = np.linspace(0, np.pi, 65)
-    weight = np.sin(theta)[:, None] * np.ones(128)
-    squares = []
-    for k in range(count):
-        log = np.log(star(jax.random.key(1000 + k), 0.2, 3.0).radius[:, :-1])
-        squares.append(np.average((log - np.average(log, weights=weight)) ** 2, weights=weight))
-    return float(np.sqrt(np.mean(squares)))
+    """SD of log radius over random directions and shapes."""
+    ways = np.random.default_rng(SEED).normal(size=(DIRECTIONS, 3))
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    variances = [np.log(star(jax.random.key(1000 + k), 0.2, 3.0).size(ways)).var() for k in range(count)]
+    return float(np.sqrt(np.mean(variances)))
 
 
 def _spec(name: str) -> Procedural:

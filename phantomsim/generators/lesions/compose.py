@@ -14,6 +14,7 @@ from phantomsim.generators.lesions.room import overlay_of
 from phantomsim.phantom import Overlay, Phantom
 
 WAVES = 48  # of a mottle
+CHUNK = 2**12  # points at a time, which stay in the cache
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,17 @@ def mottle(spec: Mottle, key: jax.Array, found: Surfaces, spacing_mm: tuple[floa
         found.whole.sum(axis=tuple(b for b in range(3) if b != a), dtype=float) @ np.arange(n) / weight
         for a, n in enumerate(found.whole.shape)
     ]
-    at = np.argwhere(found.whole > 0)
-    points = ((at - centre) * np.asarray(spacing_mm))[:, ::-1].astype(np.float32)
-    wave = np.cos(points @ (direction / length[:, None] * np.float32(2 * np.pi)).T + phase)
-    value = wave.sum(axis=1) * np.sqrt(2 / WAVES)
+    at = np.nonzero(found.whole > 0)
+    points = np.stack([(i - c) * d for i, c, d in zip(at, centre, spacing_mm)][::-1], axis=-1).astype(np.float32)
+    turns = (direction / length[:, None] * np.float32(2 * np.pi)).T
+    value = np.empty(len(points), np.float32)
+    for first in range(0, len(points), CHUNK):
+        part = slice(first, first + CHUNK)
+        waves = points[part] @ turns
+        waves += phase
+        value[part] = np.cos(waves, out=waves).sum(axis=1)
     out = np.zeros(found.whole.shape, np.float32)
-    out[tuple(at.T)] = spec.share * np.clip(1 + 0.6 * value, 0, 2)
+    out[at] = spec.share * np.clip(1 + 0.6 * np.sqrt(2 / WAVES) * value, 0, 2)
     return out
 
 

@@ -177,7 +177,8 @@ class Room:
         top = np.insert(plane, axis, last) + [b.start for b in box]
         offset = [(np.arange(b.start, b.stop) - t) * d for b, t, d in zip(self.box, top, grid.spacing_mm)]
         z, y, x = np.ix_(*(o.astype(np.float32) ** 2 for o in offset))
-        return np.sqrt(z + y + x)
+        square = z + y + x
+        return np.sqrt(square, out=square)
 
     def _below_skull(self) -> np.ndarray:
         depth, box = self.space.depth()

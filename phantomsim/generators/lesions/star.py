@@ -3,13 +3,14 @@
 The log radius is a Gaussian random field on the sphere: real spherical harmonics of degree 2 to 8 with power falling as
 l^-smoothness (Gaussian random spheres: Muinonen 1996, "Light scattering by Gaussian random particles", Earth, Moon and
 Planets 72). Degree 0 is the volume and degree 1 a shift, so both are left out. The log keeps the radius positive.
-The field is drawn once per key; voxels only sample it: the same key is the same shape at any resolution.
+The field is drawn once per key; voxels only sample it: the same key is the same shape at any resolution. It is kept on
+the six faces of a cube, where finding a direction takes a division and no arc function.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cache
 
 import jax
 import numpy as np
@@ -17,7 +18,8 @@ from scipy.special import sph_harm_y
 
 LARGEST_DEGREE = 8
 REACH_SD = 3.0  # a shape whose radius reaches beyond exp(3 SD) times the mean is flattened to it, to bound the box
-_N_THETA, _N_PHI = 64, 128  # nodes of the quadrature and of the map; degree 8 needs 9 x 17
+CELLS = 32  # of a face, along each side; 2.8 degrees on the mean
+_N_THETA, _N_PHI = 24, 48  # nodes of the quadrature of the volume
 CHUNK = 2**14  # points at a time, which stay in the cache
 
 
@@ -26,8 +28,8 @@ class Star:
     """A shape of unit volume-equivalent radius.
 
     Attributes:
-        radius: r(theta, phi) [1], scaled so that the volume is 4 pi / 3; [theta, phi], both ends of theta included,
-            the first column repeated at the end.
+        radius: r [1] in the directions of the nodes of a cube's faces, scaled so that the volume is 4 pi / 3, float32
+            [face, CELLS + 1, CELLS + 1]; faces are +x, -x, +y, -y, +z, -z, and their axes the other two in this order.
         reach: bound on the largest radius [1], the same for all shapes of one irregularity.
     """
 
@@ -40,9 +42,11 @@ class Star:
         Args:
             offset_mm: points (x, y, z) from the centre [mm], last axis 3.
             radius_mm: not needed; other forms need it.
+        Returns:
+            float32, the shape of the points.
         """
         points, radius = offset_mm.reshape(-1, 3), self.radius.ravel()
-        out = np.empty(len(points))
+        out = np.empty(len(points), np.float32)
         for first in range(0, len(points), CHUNK):
             part = slice(first, first + CHUNK)
             out[part] = _in_radii(points[part], radius)
@@ -59,27 +63,42 @@ class Star:
 
     @property
     def slope(self) -> float:
-        """Bound on how fast `size` changes per millimetre: 1 / smallest radius, and its tilt."""
-        log = np.log(self.radius)
-        around = np.abs(np.diff(log, axis=1)).max() * (log.shape[1] - 1) / (2 * np.pi)
-        along = np.abs(np.diff(log, axis=0)).max() * (log.shape[0] - 1) / np.pi
-        return math.hypot(1.0, max(along, min(around, 4 * along))) / float(self.radius.min())
+        """Bound on how fast `size` changes per millimetre: |grad (d / r)| = sqrt(1 + |grad log r|^2) / r on the sphere.
+
+        At each corner of each cell, from the differences along the two sides that meet there, which lean to each other.
+        """
+        edge = np.linspace(-1, 1, CELLS + 1)
+        log, steepest = np.log(self.radius.astype(float)), 0.0
+        by_u, by_v = (np.diff(log, axis=axis) * (CELLS / 2) for axis in (1, 2))
+        for a, b in ((0, 0), (0, 1), (1, 0), (1, 1)):  # the corner: at the cell's first or last u and v
+            u, v = np.ix_(edge[a : CELLS + a], edge[b : CELLS + b])
+            far = 1 + u * u + v * v
+            along_u = by_u[:, :, b : CELLS + b] * far / np.sqrt(1 + v * v)  # per radian
+            along_v = by_v[:, a : CELLS + a] * far / np.sqrt(1 + u * u)
+            lean = -u * v / np.sqrt((1 + u * u) * (1 + v * v))
+            tilt = (along_u**2 + along_v**2 - 2 * lean * along_u * along_v) / (1 - lean**2)
+            radius = self.radius[:, a : CELLS + a, b : CELLS + b]
+            steepest = max(steepest, float((np.sqrt(1 + tilt) / radius).max()))
+        return steepest
 
 
 def _in_radii(points: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Distance of points (x, y, z) over the radius in their direction, from a flat map by linear interpolation."""
-    x, y, z = (np.ascontiguousarray(column, float) for column in points.T)
-    distance = np.sqrt(x * x + y * y + z * z)
-    theta = np.arccos(np.clip(z / np.maximum(distance, 1e-9), -1, 1)) * (_N_THETA / np.pi)
-    phi = np.arctan2(y, x) * (_N_PHI / (2 * np.pi))
-    phi += np.where(phi < 0, _N_PHI, 0)
-    row, column = (np.minimum(a.astype(np.int32), n - 1) for a, n in ((theta, _N_THETA), (phi, _N_PHI)))
-    theta -= row
-    phi -= column
-    row *= _N_PHI + 1
-    row += column
-    low, high = (radius[row + k] * (1 - theta) + radius[row + k + _N_PHI + 1] * theta for k in (0, 1))
-    return distance / (low * (1 - phi) + high * phi)
+    """Distance of points (x, y, z) over the radius in their direction, from the faces by linear interpolation."""
+    x, y, z = (np.ascontiguousarray(column, np.float32) for column in points.T)
+    wide, deep, high = np.abs(x), np.abs(y), np.abs(z)
+    most = np.maximum(np.maximum(wide, deep), high)
+    on_x, on_z = wide >= most, high >= most
+    on_z &= ~on_x
+    scale = np.float32(CELLS / 2) / np.maximum(most, np.float32(1e-9))
+    u = np.where(on_x, y, x) * scale + np.float32(CELLS / 2)
+    v = np.where(on_z, y, z) * scale + np.float32(CELLS / 2)
+    face = np.where(on_x, x < 0, np.where(on_z, 4 + (z < 0), 2 + (y < 0))).astype(np.int32)
+    row, column = (np.minimum(a.astype(np.int32), CELLS - 1) for a in (u, v))
+    u -= row
+    v -= column
+    at = (face * (CELLS + 1) + row) * (CELLS + 1) + column
+    low, high = (radius[at + k] * (1 - u) + radius[at + k + CELLS + 1] * u for k in (0, 1))
+    return np.sqrt(x * x + y * y + z * z) / (low * (1 - v) + high * v)  # type: ignore[no-any-return]
 
 
 def star(key: jax.Array, irregularity: float, smoothness: float) -> Star:
@@ -90,51 +109,71 @@ def star(key: jax.Array, irregularity: float, smoothness: float) -> Star:
         irregularity: SD of the log radius [1].
         smoothness: decay of power with degree [1].
     """
-    nodes, weights = np.polynomial.legendre.leggauss(_N_THETA)
-    phi = np.arange(_N_PHI) * (2 * np.pi / _N_PHI)
-    even = np.linspace(0, np.pi, _N_THETA + 1)
     coefficients = _coefficients(key, irregularity, smoothness)
-    on_nodes = _field(coefficients, np.arccos(nodes), phi)
-    on_map = _field(coefficients, even, phi)
+    at_nodes, weights = _quadrature()
+    on_nodes, on_faces = at_nodes @ coefficients, _at_faces() @ coefficients
     reach = float(np.exp(REACH_SD * irregularity))
-    gain = _gain(on_nodes, on_map, weights, reach)
-    radius = np.exp(gain * on_map) / _mean_radius(gain * on_nodes, weights)
-    return Star(np.concatenate([radius, radius[:, :1]], axis=1), reach)
+    gain = _gain(on_nodes, on_faces, weights, reach)
+    radius = np.exp(gain * on_faces) / _mean_radius(gain * on_nodes, weights)
+    return Star(radius.reshape(6, CELLS + 1, CELLS + 1).astype(np.float32), reach)
 
 
-def _coefficients(key: jax.Array, irregularity: float, smoothness: float) -> list[np.ndarray]:
-    """For each degree 2 .. 8 its 2 l + 1 coefficients; the field's variance is sum (2 l + 1) s_l^2 / 4 pi."""
+def _coefficients(key: jax.Array, irregularity: float, smoothness: float) -> np.ndarray:
+    """The 2 l + 1 coefficients of each degree 2 .. 8 in turn; the field's variance is sum (2 l + 1) s_l^2 / 4 pi."""
     degrees = np.arange(2, LARGEST_DEGREE + 1)
     power = degrees ** -float(smoothness)
     power *= irregularity**2 / power.sum()
     draws = np.asarray(jax.random.normal(key, (len(degrees), 2 * LARGEST_DEGREE + 1)), float)
-    return [draws[i, : 2 * n + 1] * np.sqrt(4 * np.pi * power[i] / (2 * n + 1)) for i, n in enumerate(degrees)]
+    scale = np.sqrt(4 * np.pi * power / (2 * degrees + 1))
+    return np.concatenate([draws[i, : 2 * n + 1] * scale[i] for i, n in enumerate(degrees)])
 
 
-def _field(coefficients: list[np.ndarray], theta: np.ndarray, phi: np.ndarray) -> np.ndarray:
-    """Sum of real spherical harmonics on a product grid [theta, phi]."""
-    total = np.zeros((len(theta), len(phi)))
-    for i, c in enumerate(coefficients):
-        degree = i + 2
-        for m in range(degree + 1):
-            along = sph_harm_y(degree, m, theta, 0.0).real * (np.sqrt(2) if m else 1.0)
-            around = c[0] * np.ones_like(phi) if m == 0 else c[2 * m - 1] * np.cos(m * phi) + c[2 * m] * np.sin(m * phi)
-            total += along[:, None] * around[None, :]
-    return total
+def _harmonics(theta: np.ndarray, phi: np.ndarray) -> np.ndarray:
+    """Real spherical harmonics of the degrees [points, coefficients]; of each degree m = 0, then cos and sin of m."""
+    columns = []
+    for degree in range(2, LARGEST_DEGREE + 1):
+        columns.append(sph_harm_y(degree, 0, theta, phi).real)
+        for m in range(1, degree + 1):
+            value = np.sqrt(2) * sph_harm_y(degree, m, theta, phi)
+            columns += [value.real, value.imag]
+    return np.stack(columns, axis=-1)
+
+
+@cache
+def _at_faces() -> np.ndarray:
+    """Harmonics in the directions of the nodes of the faces; see `Star.radius`."""
+    u, v = np.meshgrid(*2 * [np.linspace(-1, 1, CELLS + 1)], indexing="ij")
+    nodes = []
+    for axis in range(3):
+        for end in (1.0, -1.0):
+            place = [u, v]
+            place.insert(axis, np.full_like(u, end))
+            nodes.append(np.stack(place, axis=-1))
+    x, y, z = np.concatenate(nodes).reshape(-1, 3).T
+    return _harmonics(np.arctan2(np.hypot(x, y), z), np.arctan2(y, x))
+
+
+@cache
+def _quadrature() -> tuple[np.ndarray, np.ndarray]:
+    """Harmonics at the nodes of a Gauss-Legendre quadrature of the sphere, and its weights, which add to 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(_N_THETA)
+    phi = np.arange(_N_PHI) * (2 * np.pi / _N_PHI)
+    theta, around = (a.ravel() for a in np.meshgrid(np.arccos(nodes), phi, indexing="ij"))
+    return _harmonics(theta, around), np.repeat(weights / (2 * _N_PHI), _N_PHI)
 
 
 def _mean_radius(log_radius: np.ndarray, weights: np.ndarray) -> float:
-    """Radius of the ball of equal volume, (integral of r^3 over the sphere / 4 pi)^(1/3), by Gauss-Legendre."""
-    return float((weights @ np.exp(3 * log_radius).mean(axis=1) / 2) ** (1 / 3))
+    """Radius of the ball of equal volume, (integral of r^3 over the sphere / 4 pi)^(1/3)."""
+    return float((weights @ np.exp(3 * log_radius)) ** (1 / 3))
 
 
-def _gain(on_nodes: np.ndarray, on_map: np.ndarray, weights: np.ndarray, reach: float) -> float:
+def _gain(on_nodes: np.ndarray, on_faces: np.ndarray, weights: np.ndarray, reach: float) -> float:
     """1, or the factor below it that brings the largest radius down to `reach`."""
     low, high = 0.0, 1.0
-    if np.exp(on_map.max()) / _mean_radius(on_nodes, weights) <= reach:
+    if np.exp(on_faces.max()) / _mean_radius(on_nodes, weights) <= reach:
         return 1.0
     for _ in range(30):
         gain = (low + high) / 2
-        fits = np.exp(gain * on_map.max()) / _mean_radius(gain * on_nodes, weights) <= reach
+        fits = np.exp(gain * on_faces.max()) / _mean_radius(gain * on_nodes, weights) <= reach
         low, high = (gain, high) if fits else (low, gain)
     return low

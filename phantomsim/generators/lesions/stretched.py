@@ -34,6 +34,7 @@ class Stretched:
         """See `Star.shell`; of the points before they were drawn out, which are bounded closer."""
         wide, less = self.aspect ** (2 / 3), self.aspect ** (-4 / 3) - self.aspect ** (2 / 3)
         q = wide * np.eye(3) + less * np.outer(self.axis, self.axis)  # of (x, y, z): wide |p|^2 + less (p . axis)^2
+        q = q.astype(z.dtype)
         plane = q[2, 2] * z * z + q[1, 1] * y * y + 2 * q[1, 2] * y * z
         square = q[0, 0] * x + 2 * (q[0, 1] * y + q[0, 2] * z)  # in place: the box is large
         square *= x
@@ -48,4 +49,5 @@ class Stretched:
         """See `Star.size`."""
         across = self.aspect ** (1 / 3)
         more = (self.aspect ** (-2 / 3) - across) * self.axis  # along the axis
-        return self.form.size(offset_mm @ (across * np.eye(3) + np.outer(self.axis, more)), radius_mm)
+        turned = (across * np.eye(3) + np.outer(self.axis, more)).astype(offset_mm.dtype)
+        return self.form.size(offset_mm @ turned, radius_mm)

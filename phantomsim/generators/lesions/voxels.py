@@ -54,9 +54,9 @@ class Drawing:
     """A form in a box, sampled once, of which several surfaces can be had.
 
     Attributes:
-        coarse: size at the voxel centres [mm], float [z, y, x].
+        coarse: size at the voxel centres [mm], float32 [z, y, x].
         edge: voxels near the surface, which are sampled on a sub-grid, bool [z, y, x].
-        fuzzy: sizes at the samples of those [mm], float [N, samples].
+        fuzzy: sizes at the samples of those [mm], float32 [N, samples].
         least: size below which voxels are whole inside the lesion [mm].
         width: over which a sample fades [mm of size].
         radius: size of the surface that holds the requested volume in these voxels [mm].
@@ -82,7 +82,7 @@ class Drawing:
         flat = np.sort(self.coarse[~self.edge])
         for _ in range(40):
             middle = (low + high) / 2
-            held = np.searchsorted(flat, middle) + _cover(self.fuzzy, middle, self.width).mean(axis=1).sum()
+            held = np.searchsorted(flat, middle) + _cover(self.fuzzy, middle, self.width).mean(axis=1).sum(dtype=float)
             low, high = (middle, high) if held < voxels else (low, middle)
         return (low + high) / 2
 
@@ -140,8 +140,8 @@ def _drawn(
     while math.prod(fine) * edge.sum() > MAX_SAMPLES and max(fine) > LEAST:
         fine = [max(LEAST, n - 1) for n in fine]
     step = [((np.arange(n) + 0.5) / n - 0.5) * d for n, d in zip(fine, spacing_mm)]
-    sub = _points(*step).reshape(-1, 3)
-    points = np.stack([line[i] for line, i in zip(offsets, np.nonzero(edge))][::-1], axis=-1)
+    sub = _points(*step).reshape(-1, 3).astype(np.float32)
+    points = np.stack([line[i] for line, i in zip(_single(offsets), np.nonzero(edge))][::-1], axis=-1)
     fuzzy = shape.size(points[:, None, :] + sub, radius)
     width = max(max(d / n for n, d in zip(fine, spacing_mm)), edge_mm)
     inner = float(((coarse < radius) & ~edge).sum())
@@ -173,20 +173,24 @@ def core(
 
 
 def sizes(shape: Form, offsets: list[np.ndarray], radius_mm: float, least_mm: float, most_mm: float) -> np.ndarray:
-    """Size at the points of a product grid [mm], float [z, y, x]: 0 where surely below `least`, else inf above `most`.
+    """Size at the points of a product grid [mm], float32 [z, y, x]: 0 where surely below `least`, inf above `most`.
 
     Args:
         offsets: from the lesion's centre along z, y, x [mm].
     """
-    z, y, x = np.ix_(*offsets)
+    z, y, x = np.ix_(*_single(offsets))
     square, (short, long) = shape.shell(z, y, x)
     inside, near = square < (short * max(least_mm, 0.0)) ** 2, square <= (long * most_mm) ** 2
-    out = np.full(square.shape, np.inf)
-    out[inside] = 0.0
+    out = np.where(inside, np.float32(0.0), np.float32(np.inf))
     near &= ~inside
-    points = np.stack([line[i] for line, i in zip(offsets, np.nonzero(near))][::-1], axis=-1)
+    points = np.stack([line[i] for line, i in zip(_single(offsets), np.nonzero(near))][::-1], axis=-1)
     out[near] = shape.size(points, radius_mm)
     return out
+
+
+def _single(offsets: list[np.ndarray]) -> list[np.ndarray]:
+    """In single precision, a ten-thousandth of a millimetre or better, which takes half the time."""
+    return [line.astype(np.float32) for line in offsets]
 
 
 def _points(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -202,7 +206,8 @@ def _solve(distance: np.ndarray, wanted: float, width: float, radius: float, rea
     """The size [mm] at which the edge voxels hold what is wanted [voxels], by bisection."""
     low, high = max(radius - reach, 0.0), radius + reach
     samples = distance.shape[1]
-    if not _cover(distance, low, width).sum() / samples <= wanted <= _cover(distance, high, width).sum() / samples:
+    least, most = (_cover(distance, size, width).sum(dtype=float) / samples for size in (low, high))
+    if not least <= wanted <= most:
         raise PlacementError(f"a lesion of radius {radius:.3g} mm cannot be drawn on this grid; use finer voxels")
     missing, open_ = wanted * samples, distance.ravel()
     for _ in range(40):
@@ -211,5 +216,5 @@ def _solve(distance: np.ndarray, wanted: float, width: float, radius: float, rea
         missing -= float(sure.sum())
         open_ = open_[~sure & (open_ < high + width / 2)]
         middle = (low + high) / 2
-        low, high = (middle, high) if _cover(open_, middle, width).sum() < missing else (low, middle)
+        low, high = (middle, high) if _cover(open_, middle, width).sum(dtype=float) < missing else (low, middle)
     return (low + high) / 2

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from phantomsim.generators.lesions.star import REACH_SD, star
+from phantomsim.generators.lesions.star import REACH_SD, _coefficients, _harmonics, star
 from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
 
 
@@ -17,15 +17,41 @@ def test_star_has_unit_volume_by_monte_carlo():
 
 
 def test_harmonics_are_orthonormal():
-    """Variance of the log radius over the sphere is the sum of the coefficients' squares / 4 pi."""
-    from phantomsim.generators.lesions.star import _coefficients, _field
+    """Sums over 200,000 even directions, a Fibonacci lattice: neither Gauss' nodes nor the cube's."""
+    ways, (theta, phi) = even_directions(200_000)
+    values = _harmonics(theta, phi)
+    assert np.allclose(4 * np.pi * values.T @ values / len(ways), np.eye(values.shape[1]), atol=2e-3)
+    assert np.abs(values.mean(axis=0)).max() < 1e-4
 
-    c = _coefficients(jax.random.key(1), 0.3, 2.0)
-    nodes, weights = np.polynomial.legendre.leggauss(40)
-    field = _field(c, np.arccos(nodes), np.arange(80) * 2 * np.pi / 80)
-    mean = weights @ field.mean(axis=1) / 2
-    assert mean == pytest.approx(0, abs=1e-9)
-    assert weights @ (field**2).mean(axis=1) / 2 == pytest.approx(sum((v**2).sum() for v in c) / 4 / np.pi)
+
+@pytest.mark.parametrize(("irregularity", "smoothness"), [(0.12, 2.5), (0.3, 2.0)])
+def test_the_faces_of_the_cube_hold_the_field(irregularity, smoothness):
+    """Radius by interpolation on the faces against the exponential of the sum of harmonics, everywhere."""
+    ways, angles = even_directions(50_000)
+    key = jax.random.key(7)
+    log = _harmonics(*angles) @ _coefficients(key, irregularity, smoothness)
+    found = -np.log(star(key, irregularity, smoothness).size(ways))
+    assert np.ptp(found - log) < 0.1 * irregularity  # but for a factor, which is the volume's
+    assert np.std(found - log) < 0.01 * irregularity
+
+
+def test_slope_bounds_how_fast_sizes_change():
+    """Differences over .05 mm in random directions; the bound is not above twice what is found."""
+    rng = np.random.default_rng(1)
+    shape = star(jax.random.key(5), 0.25, 2.5)
+    points = 8.0 * rng.normal(size=(100_000, 3))
+    step = rng.normal(size=points.shape)
+    step *= 0.05 / np.linalg.norm(step, axis=1, keepdims=True)
+    steepest = np.abs(shape.size(points + step).astype(float) - shape.size(points)).max() / 0.05
+    assert 0.5 * shape.slope < steepest < 1.01 * shape.slope
+
+
+def even_directions(count):
+    """Unit vectors (x, y, z), and their angles from z and about it."""
+    i = np.arange(count) + 0.5
+    z, phi = 1 - 2 * i / count, math.pi * (1 + 5**0.5) * i
+    flat = np.sqrt(1 - z * z)
+    return np.stack([flat * np.cos(phi), flat * np.sin(phi), z], -1), (np.arccos(z), phi)
 
 
 @pytest.mark.parametrize(
