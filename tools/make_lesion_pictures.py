@@ -131,7 +131,7 @@ def trunks(out: Path) -> None:
         axis.axis("off")
     for axis in axes.flat[len(BODY) :]:
         axis.axis("off")
-    figure.subplots_adjust(0, 0, 1, 0.92, 0.02, 0.15)
+    figure.subplots_adjust(0, 0, 1, 0.92, 0.02, 0.3)
     figure.savefig(out / "lesions-body.png", dpi=90, facecolor="black")
 
 
