@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from phantomsim.generators.procedural import painting, shapes, trees
+from phantomsim.generators.procedural import painting, shapes, small, trees
 from phantomsim.generators.procedural.canvas import Canvas
 from phantomsim.generators.procedural.painted import Painted, bytes_of, over, packed, unpacked
 
@@ -62,6 +62,23 @@ def test_organs_get_their_volume_beside_a_neighbour_and_on_finer_grids():
     for picture, voxel_mm, within in ((coarse, 2.0, 0.01), (fine, 1.0, 0.02)):
         assert volume_mL(picture, "liver", voxel_mm) == pytest.approx(15.0, rel=within)
         assert volume_mL(picture, "spleen", voxel_mm) == pytest.approx(9.0, rel=within)
+
+
+@pytest.mark.parametrize("coarse_mm", [4.0, 6.0])
+def test_a_plate_thinner_than_a_voxel_has_its_volume_on_coarse_and_on_fine_grids(coarse_mm):
+    """Half of it lies in a neighbour: the rest has what was asked for, at a size found on the coarse grid."""
+
+    def draw(canvas, n):
+        canvas.put("fat", shapes.ellipsoid(canvas.p, (0.0, 0.0, 0.0), (38.0, 33.0, 36.0)))
+        canvas.put("spleen", canvas.p[1] - 2.0 + 0.0 * canvas.p[0] * canvas.p[2], on=["fat"])
+        field = lambda p: shapes.ellipsoid(p, (3.1, 2.0, -1.3), (2.0, 14.0, 15.0))  # noqa: E731
+        small.organ(canvas, "liver", "liver", field, jnp.array([3.1, 2.0, -1.3]), 56.0, ["fat"], n["mL"])
+
+    n = {"mL": jnp.float32(2.0)}
+    coarse, levels = painted(draw, n, coarse_mm, (20, 20, 20))
+    fine, _ = painted(draw, n, 1.0, (80, 72, 88), levels)
+    assert volume_mL(coarse, "liver", coarse_mm) == pytest.approx(2.0, rel=0.06)  # a voxel keeps two of three organs
+    assert volume_mL(fine, "liver", 1.0) == pytest.approx(2.0, rel=0.03)
 
 
 def test_slabs_and_the_whole_grid_agree():

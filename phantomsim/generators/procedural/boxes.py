@@ -29,6 +29,21 @@ class Box(NamedTuple):
         return at[2][None, None, :], at[1][None, :, None], at[0][:, None, None]
 
 
+def around(canvas: Canvas, middles_mm: jax.Array, edge_mm: float) -> tuple[jax.Array, tuple[int, ...]]:
+    """First voxels [thing, 3] (z, y, x) and the (static) shape of boxes in the grid, about their middles if it allows.
+
+    Args:
+        middles_mm: (x, y, z) [thing, 3].
+        edge_mm: static; of a box.
+    """
+    count = math.ceil(edge_mm * canvas.per_cm / 10.0) + 2
+    shape = tuple(min(count, n) for n in canvas.shape)
+    firsts = jnp.stack([a.ravel()[0] for a in reversed(canvas.p)])
+    most = jnp.array([m - n for m, n in zip(canvas.shape, shape)])
+    corners = jnp.round((middles_mm[:, ::-1] - firsts) / canvas.voxel_mm).astype(jnp.int32) - jnp.array(shape) // 2
+    return jnp.clip(corners, 0, most), shape
+
+
 def least(
     canvas: Canvas,
     middles_mm: jax.Array,
@@ -48,13 +63,8 @@ def least(
         draw: of a thing's number, its box's voxels and its box; an array of the box.
         none: what there is without any of them, [z, y, x].
     """
-    count = math.ceil(edge_mm * canvas.per_cm / 10.0) + 2
-    shape = tuple(min(count, n) for n in canvas.shape)
+    corners, shape = around(canvas, middles_mm, edge_mm)
     axes = tuple(a.ravel() for a in reversed(canvas.p))
-    firsts = jnp.stack([a[0] for a in axes])
-    most = jnp.array([m - n for m, n in zip(canvas.shape, shape)])
-    corners = jnp.round((middles_mm[:, ::-1] - firsts) / canvas.voxel_mm).astype(jnp.int32) - jnp.array(shape) // 2
-    corners = jnp.clip(corners, 0, most)
     reached = (span_mm[1] > axes[0][0]) & (span_mm[0] < axes[0][-1])
     order = jnp.argsort(~reached)
 

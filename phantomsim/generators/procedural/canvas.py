@@ -72,9 +72,9 @@ class Canvas:
         left, right = (jnp.uint32(self.organs.index(name)) for name in organ)
         return jnp.where(self.p[0] > 0, right, left)
 
-    def cover(self, field: jax.Array) -> jax.Array:
-        """Share of each voxel that lies inside [1]."""
-        return jnp.clip(0.5 - field * (1.0 / self.voxel_mm), 0.0, 1.0)
+    def cover(self, field: jax.Array, finer: int = 1) -> jax.Array:
+        """Share of each voxel that lies inside [1], of so many (static) samples along each edge of a voxel."""
+        return pooled(jnp.clip(0.5 - field * (finer / self.voxel_mm), 0.0, 1.0), finer)
 
     def tube(self, distance_mm: jax.Array, radius_mm: Number) -> jax.Array:
         """Field [mm] of a tube, from the distance to its centre line, that keeps its cross-section at any voxel size.
@@ -84,14 +84,14 @@ class Canvas:
         """
         h, r = self.voxel_mm, jnp.asarray(radius_mm, jnp.float32)
         drawn = jnp.sqrt(jnp.maximum(r * r - h * h / 12.0, 0.25 * h * h))
-        return self._field(jnp.minimum(3.0 * r * r / (h * h), 1.0) * self.cover(distance_mm - drawn))
+        return self.field(jnp.minimum(3.0 * r * r / (h * h), 1.0) * self.cover(distance_mm - drawn))
 
     def sheet(self, distance_mm: jax.Array, thickness_mm: Number) -> jax.Array:
         """Field [mm] of a sheet, from the (signed) distance to its middle, that keeps its volume at any voxel size."""
         h, t = self.voxel_mm, jnp.asarray(thickness_mm, jnp.float32)
-        return self._field(jnp.minimum(t / h, 1.0) * self.cover(jnp.abs(distance_mm) - 0.5 * jnp.maximum(t, h)))
+        return self.field(jnp.minimum(t / h, 1.0) * self.cover(jnp.abs(distance_mm) - 0.5 * jnp.maximum(t, h)))
 
-    def _field(self, cover: jax.Array) -> jax.Array:
+    def field(self, cover: jax.Array) -> jax.Array:
         """The field that `cover` turns into this share."""
         return (0.5 - cover) * self.voxel_mm
 
@@ -194,20 +194,24 @@ class Canvas:
         z = self.p[2].ravel()
         return (z[0] - self.voxel_mm < z_mm[1]) & (z[-1] + self.voxel_mm > z_mm[0])
 
-    def level(self, name: str, field: jax.Array, room: jax.Array | Sequence[str], volume_mL: Number) -> jax.Array:
+    def level(
+        self, name: str, field: jax.Array, room: jax.Array | Sequence[str], volume_mL: Number, finer: int = 1
+    ) -> jax.Array:
         """The level [mm] below which the field holds a volume; solved, or as planned.
 
         Args:
             room: what may be taken: names of organs, or a share of each voxel [1].
+            finer: static; samples of the field along each edge of a voxel.
         """
         if self.solve:
             (field,) = keep(field)
             free = room if isinstance(room, jax.Array) else self.of(*room)
 
             def volume(level: jax.Array) -> tuple[jax.Array, jax.Array]:
-                cover = self.cover(field - level)
-                edge = (cover > 0) & (cover < 1)
-                return (cover * free).sum() * self.voxel_mL, (edge * free).sum() * self.voxel_mL / self.voxel_mm
+                cover = jnp.clip(0.5 - (field - level) * (finer / self.voxel_mm), 0.0, 1.0)
+                edge = pooled((cover > 0) & (cover < 1), finer)
+                slope = (edge * free).sum() * self.voxel_mL * finer / self.voxel_mm
+                return (pooled(cover, finer) * free).sum() * self.voxel_mL, slope
 
             self.levels[name], self.volumes_mL[name] = _solve(volume, volume_mL)
         return self.levels[name]
@@ -271,6 +275,14 @@ def _solve(volume: Callable[[jax.Array], tuple[jax.Array, jax.Array]], wanted: N
     first = (jnp.int32(0), jnp.float32(-REACH_MM), jnp.float32(REACH_MM), start, *volume(start))
     *_, level, there, _ = jax.lax.while_loop(going, step, first)
     return level, there
+
+
+def pooled(samples: jax.Array, finer: int) -> jax.Array:
+    """Mean over blocks of so many samples along each axis."""
+    if finer == 1:
+        return samples
+    z, y, x = (n // finer for n in samples.shape)
+    return samples.reshape(z, finer, y, finer, x, finer).mean(axis=(1, 3, 5))
 
 
 def keep(*fields: jax.Array) -> tuple[jax.Array, ...]:

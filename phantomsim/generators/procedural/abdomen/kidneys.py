@@ -5,13 +5,15 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from phantomsim.generators.procedural import small
 from phantomsim.generators.procedural.abdomen.branches import kidney_place
 from phantomsim.generators.procedural.abdomen.frame import spine_y
 from phantomsim.generators.procedural.abdomen.wall import CAVITY
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
-from phantomsim.generators.procedural.shapes import ellipsoid, smooth_cut, turned
+from phantomsim.generators.procedural.shapes import Point, ellipsoid, moved, smooth_cut, turned, union
 
 SIDES = (("left", -1), ("right", 1))
+BOX_MM = 56.0  # about an adrenal
 FAT_MM = 5.0  # about the kidney, in the lean; unverified
 
 
@@ -63,18 +65,15 @@ def kidneys(canvas: Canvas, n: Numbers, f: Numbers) -> None:
 
 def adrenals(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     """Two limbs each, like a lambda open behind; the right one behind the vena cava."""
-    x, y, z = canvas.p
-    right, side = x > 0, jnp.where(x > 0, 1.0, -1.0)
-    z0 = jnp.where(right, kidney_place(f, 1)[2], kidney_place(f, -1)[2]) + 0.46 * n["kidney_length_mm"] + 3.0
-    x0, y0 = jnp.where(right, 33.0, 34.0) * f["h"], spine_y(f, z0) + jnp.where(right, 17.0, 24.0) * f["h"]
-    q = (x * side - x0, y - y0, z - z0)
-    limbs = []
-    for turn in (0.25, -0.5):
-        r = turned(q, turn, (0, 1))
-        limbs.append(ellipsoid(r, (0.0, -10.0, 0.0), (2.6, 14.0, 15.0)))
-    field = jnp.minimum(*limbs)
     room = (CAVITY, "perirenal-fat-left", "perirenal-fat-right", "crura")
-    free = canvas.of(*room)
-    halves = [canvas.level(f"adrenal_{s}", field, free * (x * k > 0), n["adrenal_mL"]) for s, k in SIDES]
-    (field,) = keep(field - jnp.where(right, halves[1], halves[0]))
-    canvas.put(("adrenal-left", "adrenal-right"), field, on=room)
+    for name, side, across, ahead in (("left", -1, 34.0, 24.0), ("right", 1, 33.0, 17.0)):
+        z = kidney_place(f, side)[2] + 0.46 * n["kidney_length_mm"] + 3.0
+        top = (side * across * f["h"], spine_y(f, z) + ahead * f["h"], z)
+
+        def field(p: Point, top: Point = top, side: int = side) -> jax.Array:
+            q = moved(p, top)
+            limbs = (turned((q[0] * side, q[1], q[2]), turn, (0, 1)) for turn in (0.25, -0.5))
+            return union(*(ellipsoid(r, (0.0, -10.0, 0.0), (2.6, 14.0, 15.0)) for r in limbs))
+
+        middle = jnp.stack([top[0], top[1] - 8.0, top[2]])
+        small.organ(canvas, f"adrenal-{name}", f"adrenal_{name}", field, middle, BOX_MM, room, n["adrenal_mL"])
