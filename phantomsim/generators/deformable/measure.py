@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 from scipy import ndimage
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 
 from phantomsim.generators.body import largest_piece
 from phantomsim.generators.clean import TOUCHING
@@ -82,7 +84,9 @@ def girth_mm(
         there = ((index >= 0) & (index < body.shape)).all(axis=-1)
         plane = body[tuple(np.moveaxis(np.clip(index, 0, np.array(body.shape) - 1), -1, 0))] & there
         edge = np.argwhere(plane & ~ndimage.binary_erosion(plane)) * step
-        if len(edge) > 2:
+        if len(edge) < 3:
+            continue
+        with contextlib.suppress(QhullError):  # all in one line, as at the tip of an ear
             longest = max(longest, float(ConvexHull(edge).area))  # of a plane figure, `area` is the outline's length
     return longest + np.pi * step
 

@@ -31,3 +31,11 @@ def test_the_girth_of_an_ellipsoid_however_it_nods(nod_deg: float):
         ellipse_mm(90, 70), rel=0.01
     )
     assert measure.girth_mm(body, SPACING_MM, centre, turn) > 1.05 * ellipse_mm(90, 70)
+
+
+def test_planes_that_hold_a_line_of_voxels_do_not_count():
+    body = np.zeros((60, 60, 60), bool)
+    body[10:32, 20:41, 20:41] = True
+    body[32:50, 30, 20:41] = True
+    found = measure.girth_mm(body, (2.0, 2.0, 2.0), np.array([60.0, 60.0, 60.0]))
+    assert found == pytest.approx(4 * 40 + np.pi * 2.0)
