@@ -57,7 +57,9 @@ def fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndar
             at = (phase + 0.5) / s + 0.5  # index in coarse voxels, the first of which is the padding
             part, count = out.dtype.type(at % 1), -(-(n - phase) // s)
             low, high = (out[_along(axis, slice(int(at) + k, int(at) + k + count))] for k in (0, 1))
-            made[_along(axis, slice(phase, None, s))] = low * (1 - part) + high * part
+            for a, b, into in zip(low, high, made[_along(axis, slice(phase, None, s))]):  # a plane stays in the cache
+                np.multiply(a, 1 - part, out=into)
+                into += b * part
         out = made
     return out
 

@@ -177,12 +177,14 @@ class Room:
         top = np.insert(plane, axis, last) + [b.start for b in box]
         offset = [(np.arange(b.start, b.stop) - t) * d for b, t, d in zip(self.box, top, grid.spacing_mm)]
         z, y, x = np.ix_(*(o.astype(np.float32) ** 2 for o in offset))
-        square = z + y + x
-        return np.sqrt(square, out=square)
+        flat, out = (y + x)[0], np.empty([b.stop - b.start for b in self.box], np.float32)
+        for above, plane in zip(z.ravel(), out):  # a plane stays in the cache
+            np.sqrt(flat + above, out=plane)
+        return out
 
     def _below_skull(self) -> np.ndarray:
         depth, box = self.space.depth()
-        part = np.maximum(depth[inner(self.box, box)], 0)
+        part = depth[inner(self.box, box)]  # below 0 outside the skull, where it is as near as can be
         if part.shape == tuple(b.stop - b.start for b in self.box):
             return part
         out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)

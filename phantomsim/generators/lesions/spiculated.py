@@ -15,10 +15,11 @@ from functools import cache
 import jax
 import numpy as np
 
-from phantomsim.generators.lesions.star import CHUNK, Star
+from phantomsim.generators.lesions.star import Star
 
 _NODES, _AROUND = 96, 24  # quadrature about a cone's axis
 APART_DEG = 12.0  # least angle between two axes
+CHUNK = 2**12  # points at a time, each with all cones, which stay in the cache
 _DRAWN = 1024  # directions tried; the same for any number, so that nothing is compiled anew
 
 
@@ -51,8 +52,7 @@ class Spiculated:
 
     @property
     def slope(self) -> float:
-        cones = np.hypot(1 / self.width, 1 / self.length).max(initial=0.0)
-        return max(self.core.slope, float(cones)) / self.scale
+        return max(self.core.slope / self.scale, float(self._steepness.max(initial=0.0)))
 
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """See `Star.shell`."""
@@ -61,18 +61,33 @@ class Spiculated:
     def size(self, offset_mm: np.ndarray, radius_mm: float = 0.0) -> np.ndarray:
         """See `Star.size`."""
         points = offset_mm.reshape(-1, 3)
-        parts = [self._size(points[i : i + CHUNK]) for i in range(0, len(points), CHUNK)]
-        return np.concatenate([np.zeros(0), *parts]).reshape(offset_mm.shape[:-1])
+        parts = [np.minimum(*self._parts(points[i : i + CHUNK])) for i in range(0, len(points), CHUNK)]
+        return np.concatenate([np.zeros(0, np.float32), *parts]).reshape(offset_mm.shape[:-1])
 
-    def _size(self, offset_mm: np.ndarray) -> np.ndarray:
-        least, square = self.core.size(offset_mm), np.einsum("...i,...i->...", offset_mm, offset_mm)
-        for u, length, width in zip(self.axis, self.length, self.width):
-            along = offset_mm @ u
-            near = (along > 0) & (along < least * length)  # elsewhere the cone is no nearer than what was found
-            along = along[near]
-            beside = np.sqrt(np.maximum(square[near] - along**2, 0.0))
-            least[near] = np.minimum(least[near], beside / width + along / length)
-        return least / self.scale
+    def apart(self, offset_mm: np.ndarray, size_mm: np.ndarray, radius_mm: float) -> np.ndarray:
+        """See `voxels`; of the star or of a cone, whichever is nearer or deeper, for cones are far steeper."""
+        steep = float(self._steepness.max(initial=1.0))
+        parts = [self._parts(offset_mm[i : i + CHUNK]) for i in range(0, len(offset_mm), CHUNK)]
+        found = [np.minimum((a - radius_mm) * self.scale / self.core.slope, (b - radius_mm) / steep) for a, b in parts]
+        return np.concatenate([np.zeros(0, np.float32), *found])
+
+    @property
+    def _steepness(self) -> np.ndarray:
+        """How fast the sizes of cones change per millimetre [N]."""
+        return np.hypot(1 / self.width, 1 / self.length) / self.scale
+
+    def _parts(self, offset_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Size of points [N, 3] in the star, and the least one in any cone."""
+        points, axis = offset_mm.T.astype(np.float32), self.axis.astype(np.float32)
+        along = axis @ points
+        beside = (points * points).sum(axis=0) - along * along
+        np.sqrt(np.maximum(beside, 0.0, out=beside), out=beside)
+        beside *= (1 / self.width).astype(np.float32)[:, None]
+        size = along * (1 / self.length).astype(np.float32)[:, None]
+        size += beside
+        size[along <= 0] = np.inf  # a cone has one end
+        scale = np.float32(self.scale)
+        return self.core.size(offset_mm) / scale, size.min(axis=0, initial=np.inf) / scale
 
 
 def spiculated(key: jax.Array, core: Star, length: np.ndarray, width: np.ndarray) -> Spiculated:

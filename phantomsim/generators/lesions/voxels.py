@@ -2,7 +2,8 @@
 
 A form has `size(offset_mm, radius_mm)`: a number for every point such that the lesion of a radius is where it is below
 that radius; and `slope`, a bound on how fast it changes per millimetre, `reach`, the largest distance from the centre
-that any such form has in units of the radius, and `extent`, bounds on this one's radii in the same unit.
+that any such form has in units of the radius, and `extent`, bounds on this one's radii in the same unit. `apart` is how
+far points of known size are from the surface at least [mm], negative inside.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ class Form(Protocol):
     def extent(self) -> tuple[float, float]: ...
 
     def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
+
+    def apart(self, offset_mm: np.ndarray, size_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
 
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]: ...
 
@@ -132,10 +135,14 @@ def _drawn(
 ) -> Drawing:
     """See `draw`; the surface that holds the volume is looked for within a margin of the radius [mm]."""
     offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing_mm)]
-    reach = 1.2 * math.hypot(*spacing_mm) * 0.5 * shape.slope + margin + edge_mm
+    half = 1.2 * math.hypot(*spacing_mm) * 0.5
+    reach = half * shape.slope + margin + edge_mm
     least = radius - max(reach, inwards * radius)
     coarse = sizes(shape, offsets, radius, least, radius + reach)
     edge = (coarse >= least) & (coarse <= radius + reach)
+    if not inwards:
+        points = np.stack([line[i] for line, i in zip(_single(offsets), np.nonzero(edge))][::-1], axis=-1)
+        edge[edge] = np.abs(shape.apart(points, coarse[edge], radius)) <= half + margin + edge_mm
     fine = [int(np.clip(math.ceil(SAMPLES_PER_RADIUS * d / radius), LEAST, MOST)) for d in spacing_mm]
     while math.prod(fine) * edge.sum() > MAX_SAMPLES and max(fine) > LEAST:
         fine = [max(LEAST, n - 1) for n in fine]
