@@ -45,7 +45,7 @@ FORMATS = ["zarr", "nifti", "stl", "mr-maps"]
     help="Put in lesions, with a table: a kind (phantomsim catalogue lesions), or a file such as "
     'kind = "ms-lesion", count = 5, on_failure = "skip".',
 )
-@click.option("--days", type=click.FloatRange(0.0, 36525.0), default=0.0, help="How long they have grown.")
+@click.option("--days", type=click.FloatRange(0.0, 36525.0), help="How long they have grown; a file's own days else.")
 @sets
 def command(
     generator: str,
@@ -56,14 +56,14 @@ def command(
     form: tuple[str, ...],
     field_T: float,
     lesions: str | None,
-    days: float,
+    days: float | None,
     sets: tuple[str, ...],
 ) -> None:
     """Make phantoms with GENERATOR (a file or a catalogue name), one store a patient, and a picture of all."""
     from phantomsim.trials.sample import sample
 
     asked = None
-    if days > 0 and lesions is None:
+    if days is not None and lesions is None:
         raise click.UsageError("--days is the age of lesions; add --lesions KIND")
     if lesions is not None:
         from phantomsim.generators.lesions.catalogue import of_kind

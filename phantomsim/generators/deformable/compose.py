@@ -43,6 +43,10 @@ class Way(NamedTuple):
     on: jax.Array
     pose: Affine
 
+    def __call__(self, points: jax.Array, lattice: Lattice) -> jax.Array:
+        """Places in the fine structure's own frame of points of the mean, both [..., 3] (z, y, x) [mm]."""
+        return self.pose(points + sample(self.on, lattice.index(points)))
+
 
 @partial(jax.jit, static_argnames="graph")
 def decode(graph: nnx.GraphDef, state: nnx.State, code: Code) -> tuple[jax.Array, jax.Array]:
@@ -67,7 +71,7 @@ def place(points: jax.Array, shape: Shape, shell: Shell | None, way: Way, lattic
     if shell is not None:
         at = thickened(at, shell, lattice.refined(4), shape.factor)
     at = at + sample(shape.folds, fine.index(at))
-    return way.pose(at + sample(way.on, lattice.index(at)))
+    return way(at, lattice)
 
 
 @partial(jax.jit, static_argnames="on")

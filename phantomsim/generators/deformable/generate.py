@@ -8,13 +8,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from phantomsim.errors import GeneratorError
 from phantomsim.generators import body, clean, texture
 from phantomsim.generators.deformable import anatomy as anatomies
 from phantomsim.generators.deformable import carriers, compose, mean, shape, shares, warp
 from phantomsim.generators.deformable.anatomy import Anatomy
 from phantomsim.generators.deformable.compose import Way
 from phantomsim.generators.deformable.fine import Fine
-from phantomsim.generators.deformable.lattice import Lattice, sample
+from phantomsim.generators.deformable.lattice import Lattice
 from phantomsim.generators.deformable.quantities import drawn_log
 from phantomsim.generators.deformable.shape import Found
 from phantomsim.generators.deformable.spec import Deformable
@@ -26,6 +27,7 @@ from phantomsim.phantom import Facts, Organs, Phantom
 
 MAP_MM = 2.0  # nodes of the composed map, where it is also checked for folds
 SAMPLES_MM = 1.2  # voxels above are sampled more than once along each axis
+SLACK_MM = 30.0  # beyond the mean's frame that a frame may reach on each side
 
 
 class Prepared(NamedTuple):
@@ -41,13 +43,28 @@ def generate(spec: Deformable, seed: int, patient: int) -> Phantom:
     """Patient number `patient`; see `generators.generate.generate`.
 
     Raises:
-        GeneratorError: covariates that the model cannot fulfil, or carriers that are not there.
+        GeneratorError: covariates that the model cannot fulfil, carriers that are not there, or a frame that reaches
+            beyond the mean.
         FormatError: the model or a carrier is damaged.
     """
+    _framed(spec)
     anatomy = anatomies.of(spec)
     ready = prepared(anatomy, seed, patient)
     label, loose = painted(anatomy, ready)
     return _phantom(anatomy, label, loose, ready, seed, patient)
+
+
+def _framed(spec: Deformable) -> None:
+    """Refuse a frame far beyond the mean's, where its edge would repeat: larger voxels widen it."""
+    lattice_mm = [n * spec.training.lattice_mm for n in spec.training.lattice_shape]
+    frame_mm = [n * spec.voxel_mm for n in spec.shape]
+    if any(wide > mm + 2 * SLACK_MM for wide, mm in zip(frame_mm, lattice_mm)):
+        size, known = (" x ".join(f"{mm:g}" for mm in edges) for edges in (frame_mm, lattice_mm))
+        fits = [int(mm / spec.voxel_mm) for mm in lattice_mm]
+        raise GeneratorError(
+            f'generator "{spec.name}": the frame is {size} mm (z, y, x), but the mean is known in {known} mm; shape '
+            f'counts voxels: give fewer where they are larger, such as --set "shape={fits}"'
+        )
 
 
 def prepared(anatomy: Anatomy, seed: int, patient: int) -> Prepared:
@@ -98,8 +115,7 @@ def seen_groups(anatomy: Anatomy, fine: Fine, way: Way) -> jax.Array:
     """
     lattice = anatomy.model.lattice
     on = lattice.refined(2)
-    points = jnp.asarray(on.points())
-    places = way.pose(points + sample(way.on, lattice.index(points)))
+    places = way(jnp.asarray(on.points()), lattice)
     return jnp.asarray(shares.shares(fine, places, anatomy.of_structure, len(anatomy.spec.groups)))
 
 

@@ -23,16 +23,25 @@ def kind(name: str | Path) -> LesionKind:
     return spec.read(name, Annotated[LesionKind, Catalogued(FOLDER)])  # type: ignore[no-any-return]
 
 
-def of_kind(name: str | Path, days: float = 0.0) -> Lesions:
-    """Lesions of a kind as its file says, or as a file like a trial's `[population.lesions]` says, some days old.
+def of_kind(name: str | Path, days: float | None = None) -> Lesions:
+    """Lesions of a kind as its file says, or as a file like a trial's `[population.lesions]` says.
+
+    Args:
+        days: how long they have grown, in place of what the file says; places are those at the file's `until_days`.
 
     Raises:
         SpecError, CatalogueError: no such kind or file, something in it is wrong, or the kind does not grow.
     """
     asked = spec.read(name, Lesions) if _names_a_kind(Path(name)) else Lesions(kind=kind(name))
+    if days is None:
+        return asked
     if days > 0 and asked.resolved().doubling_days is None:
         raise SpecError(f"{asked.name} has no doubling_days, so it does not grow; leave days at 0")
-    return asked.model_copy(update={"days": days, "until_days": None}) if days > 0 else asked
+    if asked.until_days is not None and asked.until_days < days:
+        raise SpecError(
+            f"{name}: until_days {asked.until_days:g} is before days {days:g}; lower days or raise until_days"
+        )
+    return asked.model_copy(update={"days": days})
 
 
 def _names_a_kind(file: Path) -> bool:

@@ -202,6 +202,18 @@ def test_lesions_take_of_overlays_in_proportion(liver):
     assert np.asarray(found.fraction("liver")).min() >= -1e-6
 
 
+def test_days_that_are_asked_for_keep_the_place_of_the_file(tmp_path):
+    """The lesion of each date lies where the one of `until_days` has room; grown, it has the same centre."""
+    file = tmp_path / "l.toml"
+    file.write_text('kind = "hepatocellular-carcinoma"\nvolume_mL = 1.0\ndays = 30\nuntil_days = 120\n')
+    assert (catalogue.of_kind(file).days, catalogue.of_kind(file, days=0.0).days) == (30.0, 0.0)
+    body = bodies.trunk(("liver",), 2.0, 40.0)
+    centres = [np.array(place(body, catalogue.of_kind(file, days), 1, 0).lesions[0].centre_mm) for days in (0.0, 90.0)]
+    assert np.linalg.norm(centres[1] - centres[0]) < 2.0
+    with pytest.raises(SpecError, match="until_days 120 is before days 150"):
+        catalogue.of_kind(file, days=150.0)
+
+
 def test_a_trial_names_a_kind_and_changes_it(tmp_path):
     file = tmp_path / "l.toml"
     file.write_text('kind = "ms-lesion"\ncount = 3\nmargin_mm = 2.0\n')
