@@ -68,11 +68,13 @@ def test_organs_get_their_volume_beside_a_neighbour_and_on_finer_grids():
 def test_a_plate_thinner_than_a_voxel_has_its_volume_on_coarse_and_on_fine_grids(coarse_mm):
     """Half of it lies in a neighbour: the rest has what was asked for, at a size found on the coarse grid."""
 
+    def plate(p):
+        return shapes.ellipsoid(p, (3.1, 2.0, -1.3), (2.0, 14.0, 15.0))
+
     def draw(canvas, n):
         canvas.put("fat", shapes.ellipsoid(canvas.p, (0.0, 0.0, 0.0), (38.0, 33.0, 36.0)))
         canvas.put("spleen", canvas.p[1] - 2.0 + 0.0 * canvas.p[0] * canvas.p[2], on=["fat"])
-        field = lambda p: shapes.ellipsoid(p, (3.1, 2.0, -1.3), (2.0, 14.0, 15.0))  # noqa: E731
-        small.organ(canvas, "liver", "liver", field, jnp.array([3.1, 2.0, -1.3]), 56.0, ["fat"], n["mL"])
+        small.organ(canvas, "liver", "liver", plate, jnp.array([3.1, 2.0, -1.3]), 56.0, ["fat"], n["mL"])
 
     n = {"mL": jnp.float32(2.0)}
     coarse, levels = painted(draw, n, coarse_mm, (20, 20, 20))

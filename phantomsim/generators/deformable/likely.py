@@ -10,7 +10,7 @@ import numpy as np
 from phantomsim.generators.deformable import shares
 from phantomsim.generators.deformable.compose import way
 from phantomsim.generators.deformable.fine import Fine
-from phantomsim.generators.deformable.lattice import Lattice, sample
+from phantomsim.generators.deformable.lattice import Lattice
 from phantomsim.generators.deformable.person import Person
 from phantomsim.generators.deformable.register import Registered
 
@@ -35,8 +35,7 @@ def likelihoods(
     points = jnp.asarray(atlas.points())
     lattice = registered.lattice
     for someone, pose, velocity in zip(people, registered.maps, registered.velocities):
-        to = way(jnp.asarray(velocity), pose, lattice)
-        places = to.pose(points + sample(to.on, lattice.index(points)))
+        places = way(jnp.asarray(velocity), pose, lattice)(points, lattice)
         fine = Fine(someone.name, someone.label, someone.first_mm, np.array(someone.grid.spacing_mm), pose, velocity)
         seen = someone.sees(np.asarray(places))
         total += shares.shares(fine, places, np.arange(structures), structures) * seen[..., None]

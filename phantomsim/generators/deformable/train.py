@@ -148,11 +148,12 @@ def mirror_image(image: Image) -> Image:
 def volumes_mL(spec: Deformable, people: list[Person], registered: Registered, of_structure: np.ndarray) -> np.ndarray:
     """Volumes of the quantities [people, quantities] [mL]: what is counted, and what lies beyond the field of view."""
     names = [g.name for g in spec.groups]
-    parts = [registered.target[..., [names.index(g) for g in q]].sum(axis=-1) for q in spec.quantities.values()]
+    groups = [[names.index(g) for g in parts] for parts in spec.quantities.values()]
+    parts = jnp.stack([registered.target[..., some].sum(axis=-1) for some in groups], axis=-1)
     rows = []
     for someone, pose, v in zip(people, registered.maps, registered.velocities):
         counted = measure.volumes_mL(spec, of_structure[someone.label], someone.grid.voxel_mL)
-        beyond = unseen.volumes_mL(jnp.stack(parts, axis=-1), registered.lattice, someone, pose, v)
+        beyond = unseen.volumes_mL(parts, registered.lattice, someone, pose, v)
         rows.append(np.array([counted[name] for name in spec.quantities]) + beyond)
     return np.array(rows)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from phantomsim.generators.deformable.affine import Affine
 from phantomsim.generators.deformable.compose import way
-from phantomsim.generators.deformable.lattice import Lattice, sample
+from phantomsim.generators.deformable.lattice import Lattice
 from phantomsim.generators.deformable.person import Person
 from phantomsim.generators.deformable.svf import derivative, determinant
 
@@ -18,12 +18,12 @@ def volumes_mL(parts: jax.Array, lattice: Lattice, someone: Person, pose: Affine
 
     Args:
         parts: shares [z, y, x, parts] on the refinement by two of the lattice.
-        velocity: raw field from the mean to the person on the lattice [z, y, x, 3] [mm].
+        pose, velocity: affine map and raw field [z, y, x, 3] [mm] on the lattice, from the mean to the person.
+    Returns:
+        One volume a part.
     """
     on = lattice.refined(2)
-    to = way(jnp.asarray(velocity), pose, lattice)
-    points = jnp.asarray(on.points())
-    places = to.pose(points + sample(to.on, lattice.index(points)))
+    places = way(jnp.asarray(velocity), pose, lattice)(jnp.asarray(on.points()), lattice)
     volume = determinant(derivative(places, on.spacing_mm) - jnp.eye(3))  # of a map, not a shift
     hidden = volume * (1 - jnp.asarray(someone.sees(np.asarray(places))))
     return np.asarray((parts * hidden[..., None]).sum(axis=(0, 1, 2)), float) * on.spacing_mm**3 / 1000

@@ -48,10 +48,6 @@ class Given:
         """Bounds on its radii [1]; its middle may lie outside."""
         return 0.0, self.slope * self.reach
 
-    def apart(self, offset_mm: np.ndarray, size_mm: np.ndarray, radius_mm: float) -> np.ndarray:
-        """See `voxels`."""
-        return (size_mm - radius_mm) / self.slope
-
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """See `Star.shell`."""
         return z * z + y * y + x * x, self.extent

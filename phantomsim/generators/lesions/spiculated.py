@@ -64,8 +64,12 @@ class Spiculated:
         parts = [np.minimum(*self._parts(points[i : i + CHUNK])) for i in range(0, len(points), CHUNK)]
         return np.concatenate([np.zeros(0, np.float32), *parts]).reshape(offset_mm.shape[:-1])
 
-    def apart(self, offset_mm: np.ndarray, size_mm: np.ndarray, radius_mm: float) -> np.ndarray:
-        """See `voxels`; of the star or of a cone, whichever is nearer or deeper, for cones are far steeper."""
+    def apart(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray:
+        """See `voxels`; of the star or of a cone, whichever is nearer or deeper: cones are far steeper.
+
+        Args:
+            offset_mm: points (x, y, z) from the centre [N, 3] [mm].
+        """
         steep = float(self._steepness.max(initial=1.0))
         parts = [self._parts(offset_mm[i : i + CHUNK]) for i in range(0, len(offset_mm), CHUNK)]
         found = [np.minimum((a - radius_mm) * self.scale / self.core.slope, (b - radius_mm) / steep) for a, b in parts]

@@ -52,10 +52,6 @@ class Star:
             out[part] = _in_radii(points[part], radius)
         return out.reshape(offset_mm.shape[:-1])
 
-    def apart(self, offset_mm: np.ndarray, size_mm: np.ndarray, radius_mm: float) -> np.ndarray:
-        """See `voxels`."""
-        return (size_mm - radius_mm) / self.slope
-
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """Squared distances of points [mm^2], and bounds on the distances of the surface of radius 1 mm."""
         return z * z + y * y + x * x, self.extent

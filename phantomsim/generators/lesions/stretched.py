@@ -30,10 +30,6 @@ class Stretched:
         (short, long), along, across = self.form.extent, self.aspect ** (2 / 3), self.aspect ** (-1 / 3)
         return short * min(along, across), long * max(along, across)
 
-    def apart(self, offset_mm: np.ndarray, size_mm: np.ndarray, radius_mm: float) -> np.ndarray:
-        """See `voxels`."""
-        return (size_mm - radius_mm) / self.slope
-
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """See `Star.shell`; of the points before they were drawn out, which are bounded closer."""
         wide, less = self.aspect ** (2 / 3), self.aspect ** (-4 / 3) - self.aspect ** (2 / 3)

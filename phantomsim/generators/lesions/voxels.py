@@ -2,15 +2,15 @@
 
 A form has `size(offset_mm, radius_mm)`: a number for every point such that the lesion of a radius is where it is below
 that radius; and `slope`, a bound on how fast it changes per millimetre, `reach`, the largest distance from the centre
-that any such form has in units of the radius, and `extent`, bounds on this one's radii in the same unit. `apart` is how
-far points of known size are from the surface at least [mm], negative inside.
+that any such form has in units of the radius, and `extent`, bounds on this one's radii in the same unit. One made
+of parts that are not alike steep has `apart`, too: how far points are from the surface at least [mm], negative inside.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,9 +36,14 @@ class Form(Protocol):
 
     def size(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
 
-    def apart(self, offset_mm: np.ndarray, size_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
-
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]: ...
+
+
+@runtime_checkable
+class Parted(Protocol):
+    """A form of parts that are not alike steep: one bound on its slope would call most voxels its edge."""
+
+    def apart(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray: ...
 
 
 def ball_radius_mm(volume_mL: float) -> float:
@@ -140,9 +145,9 @@ def _drawn(
     least = radius - max(reach, inwards * radius)
     coarse = sizes(shape, offsets, radius, least, radius + reach)
     edge = (coarse >= least) & (coarse <= radius + reach)
-    if not inwards:
+    if isinstance(shape, Parted) and not inwards:
         points = np.stack([line[i] for line, i in zip(_single(offsets), np.nonzero(edge))][::-1], axis=-1)
-        edge[edge] = np.abs(shape.apart(points, coarse[edge], radius)) <= half + margin + edge_mm
+        edge[edge] = np.abs(shape.apart(points, radius)) <= half + margin + edge_mm
     fine = [int(np.clip(math.ceil(SAMPLES_PER_RADIUS * d / radius), LEAST, MOST)) for d in spacing_mm]
     while math.prod(fine) * edge.sum() > MAX_SAMPLES and max(fine) > LEAST:
         fine = [max(LEAST, n - 1) for n in fine]

@@ -29,6 +29,11 @@ class Box(NamedTuple):
         return at[2][None, None, :], at[1][None, :, None], at[0][:, None, None]
 
 
+def axes(canvas: Canvas) -> tuple[jax.Array, ...]:
+    """Where voxels lie along z, y and x [mm]."""
+    return tuple(a.ravel() for a in reversed(canvas.p))
+
+
 def around(canvas: Canvas, middles_mm: jax.Array, edge_mm: float) -> tuple[jax.Array, tuple[int, ...]]:
     """First voxels [thing, 3] (z, y, x) and the (static) shape of boxes in the grid, about their middles if it allows.
 
@@ -38,7 +43,7 @@ def around(canvas: Canvas, middles_mm: jax.Array, edge_mm: float) -> tuple[jax.A
     """
     count = math.ceil(edge_mm * canvas.per_cm / 10.0) + 2
     shape = tuple(min(count, n) for n in canvas.shape)
-    firsts = jnp.stack([a.ravel()[0] for a in reversed(canvas.p)])
+    firsts = jnp.stack([a[0] for a in axes(canvas)])
     most = jnp.array([m - n for m, n in zip(canvas.shape, shape)])
     corners = jnp.round((middles_mm[:, ::-1] - firsts) / canvas.voxel_mm).astype(jnp.int32) - jnp.array(shape) // 2
     return jnp.clip(corners, 0, most), shape
@@ -64,14 +69,14 @@ def least(
         none: what there is without any of them, [z, y, x].
     """
     corners, shape = around(canvas, middles_mm, edge_mm)
-    axes = tuple(a.ravel() for a in reversed(canvas.p))
-    reached = (span_mm[1] > axes[0][0]) & (span_mm[0] < axes[0][-1])
+    along = axes(canvas)
+    reached = (span_mm[1] > along[0][0]) & (span_mm[0] < along[0][-1])
     order = jnp.argsort(~reached)
 
     def step(k: jax.Array, now: jax.Array) -> jax.Array:
         thing = order[k]
         box = Box(tuple(corners[thing]), shape)
-        drawn = jnp.minimum(box.of(now), draw(thing, box.points(axes), box))
+        drawn = jnp.minimum(box.of(now), draw(thing, box.points(along), box))
         return jax.lax.dynamic_update_slice(now, drawn, box.start)
 
     return jax.lax.fori_loop(0, reached.sum(), step, none)  # type: ignore[no-any-return]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
-from phantomsim.generators.procedural.boxes import Box, around
+from phantomsim.generators.procedural.boxes import Box, around, axes
 from phantomsim.generators.procedural.canvas import Canvas, Number
 from phantomsim.generators.procedural.shapes import Point
 
@@ -37,18 +37,17 @@ def organ(
     box = Box(tuple(corners[0]), shape)
     finer = math.ceil(10.0 / (canvas.per_cm * SAMPLE_MM))
     steps = ((jnp.arange(finer) + 0.5) / finer - 0.5) * canvas.voxel_mm
-    axes = [(a.ravel()[:, None] + steps).ravel() for a in reversed(box.points(_axes(canvas)))]
-    samples = field((axes[2][None, None, :], axes[1][None, :, None], axes[0][:, None, None]))
-    free = box.of(canvas.of(*room)) if canvas.solve else jnp.ones(shape)
-    level = canvas.level(name, samples, free, volume_mL, finer)
+    z, y, x = ((a.ravel()[:, None] + steps).ravel() for a in reversed(box.points(axes(canvas))))
+
+    def samples() -> jax.Array:
+        return field((x[None, None, :], y[None, :, None], z[:, None, None]))
+
+    if canvas.solve:
+        canvas.level(name, samples(), box.of(canvas.of(*room)), volume_mL, finer)
 
     def shown() -> jax.Array:
-        outside = jnp.full(canvas.shape, canvas.voxel_mm)
-        return jax.lax.dynamic_update_slice(outside, canvas.field(canvas.cover(samples - level, finer)), box.start)
+        cover = canvas.cover(samples() - canvas.levels[name], finer)
+        return jax.lax.dynamic_update_slice(jnp.full(canvas.shape, canvas.voxel_mm), canvas.field(cover), box.start)
 
     half = 0.5 * edge_mm
     canvas.put(organ, shown, on=room, z_mm=(middle_mm[2] - half, middle_mm[2] + half))
-
-
-def _axes(canvas: Canvas) -> tuple[jax.Array, ...]:
-    return tuple(a.ravel() for a in reversed(canvas.p))

@@ -20,8 +20,8 @@ RADIUS, HALF = 40.0, 60.0
 def test_the_missing_end_of_a_cylinder(cut_mm, longer):
     """The mean is a cylinder along z, the person one longer and wider that is cut below a plane."""
     z, y, x = np.moveaxis(LATTICE.refined(2).points(), -1, 0)
-    soft = lambda inside_mm: np.clip(inside_mm / 4.0 + 0.5, 0, 1)  # noqa: E731
-    parts = soft(HALF - abs(z)) * soft(RADIUS - np.hypot(y, x))
+    along, across = (np.clip(inside / 4.0 + 0.5, 0, 1) for inside in (HALF - abs(z), RADIUS - np.hypot(y, x)))
+    parts = along * across
     wider = 1.1
     pose = Affine(np.diag([longer, wider, 1.0]).astype(np.float32), np.array([3.0, 0.0, 0.0], np.float32))
     grid = Grid.centred((100, 100, 100), (2.0,) * 3)
