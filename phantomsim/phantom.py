@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -71,7 +72,10 @@ class Organs:
     def mask(self, name: str) -> np.ndarray:
         """Voxels mostly of one organ, bool [z, y, x]. Raises TissueError if there is none of that name."""
         if not name or name not in self.names:
-            raise TissueError(f'the phantom has no organ "{name}"; it has {", ".join(self.names[1:])}')
+            known = self.names[1:]
+            near = [n for n in known if name and name.lower() in n] or difflib.get_close_matches(name, known, 3)
+            there = f"did you mean {' or '.join(near[:6])}?" if near else f"it has {', '.join(known)}"
+            raise TissueError(f'the phantom has no organ "{name}"; {there}')
         return np.asarray(self.label) == self.names.index(name)
 
 

@@ -42,6 +42,19 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise DiskError(f"{os.fspath(path)}: cannot be written: {advice}") from e
 
 
+def check_writable(file: str | os.PathLike[str]) -> None:
+    """See that a file can be written, before long work that ends with it; missing folders are made.
+
+    Raises:
+        DiskError: it cannot.
+    """
+    folder = Path(file).parent
+    with writing(file):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 @contextmanager
 def atomic_file(path: str | os.PathLike[str], *, sync: bool = False) -> Iterator[BinaryIO]:
     """A binary file that appears under its name when the block ends well, and never in part.

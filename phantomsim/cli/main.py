@@ -62,11 +62,18 @@ class Commands(click.Group):
         except PhantomsimError as error:
             # What was given is to be mended (2), unless the system refused to write (1).
             _stop(ctx, error, str(error), 1 if isinstance(error, DiskError) else 2)
+        except KeyboardInterrupt as error:
+            text = "Interrupted. What was finished stays, and nothing is half written"
+            _stop(ctx, error, f"{text}; run again with --resume to go on" if _runs(ctx) else text, 130)
         except OSError as error:
             if error.errno not in DISK:
                 raise
             where = f"{error.filename}: " if error.filename else ""
             _stop(ctx, error, f"{where}{error.strerror}. Nothing more was written; use another folder or free space", 1)
+
+
+def _runs(ctx: click.Context) -> bool:
+    return ctx.invoked_subcommand == "run"
 
 
 def _stop(ctx: click.Context, error: Exception, text: str, code: int) -> None:

@@ -69,9 +69,11 @@ def command(
         from phantomsim.generators.lesions.catalogue import of_kind
 
         asked = of_kind(lesions, days)
-    numbers = range(first, first + patients)
+    numbers, told = range(first, first + patients), list[str]()
     with click.progressbar(length=patients, label="Phantoms", file=sys.stderr) as bar:
-        picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1), field_T, asked)
+        picture = sample(generator, numbers, seed, out, form, sets, lambda: bar.update(1), field_T, asked, told.append)
+    for line in told:
+        click.echo(f"Note: {line}", err=True)
     click.echo(f"Phantoms: {out}")
     click.echo(f"Picture: {picture}")
     if asked is not None:

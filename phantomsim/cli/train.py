@@ -42,12 +42,14 @@ def command(
     from phantomsim.generators.deformable.spec import Deformable
     from phantomsim.generators.deformable.train import train
     from phantomsim.spec import read
+    from phantomsim.store import check_writable
 
     spec = read(generator, Deformable, sets)
     target = out or Path(spec.model)
     paths = sorted(p for p in data.glob(pattern or spec.pattern) if p.is_file())
     if not paths:
         raise GeneratorError(f'no file in {data} matches pattern "{pattern or spec.pattern}"; give another --pattern')
+    check_writable(target)
     start = time.monotonic()
     held = [name.strip() for name in hold_out.split(",") if name.strip()]
     model = train(spec, paths, held, lambda line: click.echo(f"{time.monotonic() - start:6.0f} s  {line}", err=True))

@@ -23,6 +23,8 @@ def explain(error: pydantic.ValidationError, root: Node, type_: Type, broken: Se
     """One line for each thing that is wrong, in the order of the file, none twice."""
     found = [(e, locate(tuple(e["loc"]), root, type_)) for e in error.errors(include_url=False)]
     found = [(e, s) for e, s in found if not any(s.path[:n] in broken for n in range(len(s.path) + 1))]
+    # A file of another kind has other keys: that it is of another kind is all there is to say.
+    found = [(e, s) for e, s in found if e["type"] == "literal_error" and s.path == ("kind",)] or found
     problems = []
     unions = defaultdict(list)
     for e, s in found:

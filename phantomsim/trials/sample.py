@@ -18,6 +18,7 @@ from phantomsim.generators.spec import Generator
 from phantomsim.phantom import Phantom
 from phantomsim.spec import read
 from phantomsim.store import atomic_file, atomic_write_text, writing
+from phantomsim.trials.notes import notes
 
 PICTURED = 8
 #: Format -> where in the folder a patient's file or folder lies.
@@ -39,6 +40,7 @@ def sample(
     tick: Callable[[], object] = lambda: None,
     field_T: float = 3.0,
     lesions: Lesions | None = None,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Path:
     """Make phantoms, one file per patient and format, and a mosaic of the first eight.
 
@@ -52,6 +54,7 @@ def sample(
         tick: called after each patient.
         field_T: of the MR maps; each patient's values are drawn as in a trial of this seed.
         lesions: what each patient gets, as in a trial of this seed; their table is written as lesions.csv and .json.
+        tell: called with a line for what of a patient is not as was asked.
     Returns:
         The picture's path.
     Raises:
@@ -76,6 +79,8 @@ def sample(
             _write(one, phantom, target, seed, patient, field_T)
         if len(shown) < PICTURED:
             shown.append(phantom)
+        for line in notes(phantom):
+            tell(line)
         tick()
     if lesions is not None:
         atomic_write_text(out / "lesions.csv", table.to_csv(told))

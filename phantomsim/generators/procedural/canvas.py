@@ -12,7 +12,7 @@ patient can be painted on any grid, slab by slab, where what lies outside a slab
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +28,13 @@ Field = jax.Array | Callable[[], jax.Array]
 REACH_MM = 60.0  # how far a level may lie from the drawn surface
 _UNSEEN = 2.0  # voxels of the plan by which an organ may reach beyond those that hold some of it
 _STEPS, _CLOSE = 20, 2e-5  # at most so many steps towards a level; a volume is met within this share of it
+
+
+class Taken(NamedTuple):
+    """Thin things: their middles (x, y, z) [mm], [thing] each, and volumes [mL], [thing]."""
+
+    p: Point
+    volume_mL: jax.Array
 
 
 class Canvas:
@@ -108,6 +115,7 @@ class Canvas:
         on: Sequence[str] = (),
         where: jax.Array | None = None,
         z_mm: tuple[Number, Number] | None = None,
+        about: jax.Array | None = None,
     ) -> None:
         """Paint an organ.
 
@@ -117,10 +125,11 @@ class Canvas:
             on: the organs that it may take; any, where empty.
             where: a further mask (bool) or share [1]; the mask's own edge stays hard.
             z_mm: lowest and highest z of the organ; slabs elsewhere do not draw it.
+            about: cover of what the organ is laid about, where the edges of both run together; see `outside`.
         """
 
         def draw(ink: jax.Array) -> jax.Array:
-            cover = self.cover(field() if callable(field) else field)
+            cover = outside(about, self.cover(field() if callable(field) else field))
             return self._over(ink, self.index(organ), cover if where is None else cover * where, on)
 
         self._where(None if z_mm is None else self.reaches(z_mm), draw)
@@ -195,26 +204,51 @@ class Canvas:
         return (z[0] - self.voxel_mm < z_mm[1]) & (z[-1] + self.voxel_mm > z_mm[0])
 
     def level(
-        self, name: str, field: jax.Array, room: jax.Array | Sequence[str], volume_mL: Number, finer: int = 1
+        self,
+        name: str,
+        field: jax.Array,
+        room: jax.Array | Sequence[str],
+        volume_mL: Number,
+        finer: int = 1,
+        steep: Number = 1.0,
+        taken: Taken | None = None,
+        about: jax.Array | None = None,
     ) -> jax.Array:
         """The level [mm] below which the field holds a volume; solved, or as planned.
 
         Args:
             room: what may be taken: names of organs, or a share of each voxel [1].
             finer: static; samples of the field along each edge of a voxel.
+            steep: how much steeper than the field its edge is drawn.
+            taken: what thin things will take from it, which are drawn later; the volume is without them.
+            about: as of `put`.
         """
         if self.solve:
             (field,) = keep(field)
+            per_mm = finer * steep / self.voxel_mm
             free = room if isinstance(room, jax.Array) else self.of(*room)
 
+            def lost(level: jax.Array) -> Number:
+                return (
+                    0.0
+                    if taken is None
+                    else (taken.volume_mL * self.cover(steep * (self.at(field, taken.p) - level))).sum()
+                )
+
             def volume(level: jax.Array) -> tuple[jax.Array, jax.Array]:
-                cover = jnp.clip(0.5 - (field - level) * (finer / self.voxel_mm), 0.0, 1.0)
+                cover = jnp.clip(0.5 - (field - level) * per_mm, 0.0, 1.0)
                 edge = pooled((cover > 0) & (cover < 1), finer)
-                slope = (edge * free).sum() * self.voxel_mL * finer / self.voxel_mm
-                return (pooled(cover, finer) * free).sum() * self.voxel_mL, slope
+                slope = (edge * free).sum() * self.voxel_mL * per_mm
+                return (outside(about, pooled(cover, finer)) * free).sum() * self.voxel_mL - lost(level), slope
 
             self.levels[name], self.volumes_mL[name] = _solve(volume, volume_mL)
         return self.levels[name]
+
+    def at(self, values: jax.Array, p: Point) -> jax.Array:
+        """Values of the voxels that hold some points (x, y, z) [mm]; of the nearest ones for those outside."""
+        index = [jnp.round((q - a.ravel()[0]) / self.voxel_mm).astype(jnp.int32) for q, a in zip(p, self.p)]
+        x, y, z = (jnp.clip(i, 0, n - 1) for i, n in zip(index, self.shape[::-1]))
+        return values[z, y, x]
 
     def organ(
         self,
@@ -224,13 +258,19 @@ class Canvas:
         room: Sequence[str],
         volume_mL: Number,
         where: jax.Array | None = None,
+        steep: Number = 1.0,
+        taken: Taken | None = None,
+        about: jax.Array | None = None,
     ) -> jax.Array:
-        """Paint an organ of a given volume on what it may take (and `where`); returns its field, negative inside."""
+        """Paint an organ of a given volume on what it may take (and `where`); returns its field, negative inside.
+
+        The rest is as of `level`.
+        """
         if self.solve:
             free = self.of(*room) if where is None else self.of(*room) * where
-            self.level(name, field, free, volume_mL)
-        field = field - self.levels[name]
-        self.put(organ, field, on=room, where=where)
+            self.level(name, field, free, volume_mL, steep=steep, taken=taken, about=about)
+        field = steep * (field - self.levels[name])
+        self.put(organ, field, on=room, where=where, about=about)
         return field
 
     def sized(
@@ -275,6 +315,17 @@ def _solve(volume: Callable[[jax.Array], tuple[jax.Array, jax.Array]], wanted: N
     first = (jnp.int32(0), jnp.float32(-REACH_MM), jnp.float32(REACH_MM), start, *volume(start))
     *_, level, there, _ = jax.lax.while_loop(going, step, first)
     return level, there
+
+
+def outside(inner: jax.Array | None, cover: jax.Array) -> jax.Array:
+    """Share of the room outside an inner thing that an organ about it fills [1].
+
+    Where the edges of both run together, `cover - inner` of a voxel is the organ: it fills the room next to the inner
+    thing, not an even part of the room. Were it even, a sixth of a voxel would be left empty between abutting organs.
+    """
+    if inner is None:
+        return cover
+    return jnp.clip((cover - inner) / jnp.maximum(1.0 - inner, 1e-6), 0.0, 1.0)
 
 
 def pooled(samples: jax.Array, finer: int) -> jax.Array:

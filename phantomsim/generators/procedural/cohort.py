@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -21,6 +23,7 @@ class Cohort:
         region: what they are of.
         facts: covariates by name, [patient]; `male` is 1 or 0.
         volumes_mL: what every organ was painted with, by organ, [patient].
+        solved_mL: what levels that were solved gave, by their name, [patient].
         first, second: the organs that fill most of each voxel and the rest, uint8 [patient, z, y, x], on the region's
             coarse grid.
         share: of the second, float16.
@@ -29,6 +32,7 @@ class Cohort:
     region: Region
     facts: dict[str, np.ndarray]
     volumes_mL: dict[str, np.ndarray]
+    solved_mL: dict[str, np.ndarray]
     first: np.ndarray
     second: np.ndarray
     share: np.ndarray
@@ -57,22 +61,26 @@ def cohort(spec: Procedural, region: Region, seed: int, patients: int) -> Cohort
     from phantomsim.generators.procedural.generate import person, planned
 
     people = [person(spec, seed, i) for i in range(patients)]
-    plans = (Painted(*jax.device_get(planned(region, numbers)[2])) for _, numbers in people)
-    parts = [np.stack(p) for p in zip(*(region.made_whole(plan, region.plan_voxel_mm) for plan in plans))]
-    whole = Painted(*parts)  # type: ignore[arg-type]
+    solved, plans = zip(*(jax.device_get(planned(region, numbers)[1:]) for _, numbers in people))
+    wholes = [region.made_whole(Painted(*plan), region.plan_voxel_mm) for plan in plans]
+    parts = [np.stack(p) for p in zip(*wholes)]
+    volumes = [volumes_mL(one, region, region.plan_voxel_mm) for one in wholes]
     facts = {k: np.array([f[k] for f, _ in people], float) for k, v in people[0][0].items() if not isinstance(v, str)}
     facts["male"] = np.array([f["sex"] == "male" for f, _ in people], float)
     first, second, share = parts
-    return Cohort(region, facts, _volumes(whole, region), first, second, share.astype(np.float16))
+    return Cohort(region, facts, _rows(volumes), _rows(solved), first, second, share.astype(np.float16))
 
 
-def _volumes(painted: Painted, region: Region) -> dict[str, np.ndarray]:
-    count, voxel_mL = len(region.organs), region.plan_voxel_mm**3 / 1000.0
-    rows = []
-    for first, second, share in zip(*painted):
-        most = np.bincount(first.ravel(), 1.0 - share.ravel(), count)
-        rows.append((most + np.bincount(second.ravel(), share.ravel(), count)) * voxel_mL)
-    return dict(zip(region.organs, np.array(rows).T))
+def _rows(patients: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    return {name: np.array([float(one[name]) for one in patients]) for name in patients[0]}
+
+
+def volumes_mL(painted: Painted, region: Region, voxel_mm: float) -> dict[str, float]:
+    """What a painted grid (numpy arrays) holds of every organ [mL]."""
+    first, second, share = (np.asarray(part).ravel() for part in painted)
+    count = len(region.organs)
+    counts = np.bincount(first, 1.0 - share, count) + np.bincount(second, share, count)
+    return dict(zip(region.organs, (counts * (voxel_mm**3 / 1000.0)).tolist()))
 
 
 def figure_laws(what: str, source: str, values: np.ndarray, mean: float, sd: float | None = None) -> list[Law]:

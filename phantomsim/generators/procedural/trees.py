@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from phantomsim.generators.procedural import boxes
-from phantomsim.generators.procedural.canvas import Canvas, Number
+from phantomsim.generators.procedural.canvas import Canvas, Number, Taken
 from phantomsim.generators.procedural.shapes import Point, moved
 
 _REACH = 0.62  # of the way from the last fork to the middle of the points: there lies the next fork
@@ -72,6 +72,15 @@ def branches(canvas: Canvas, rows: jax.Array, reach_mm: float) -> jax.Array:
     drawn = lambda branch, p, _: canvas.tube(*_tube(p, rows[branch]))  # noqa: E731
     none = jnp.full(canvas.shape, canvas.voxel_mm, jnp.float32)
     return boxes.least(canvas, 0.5 * (rows[:, :3] + rows[:, 3:6]), (low, high), reach_mm, drawn, none)
+
+
+def taken(rows: jax.Array) -> Taken:
+    """What branches take of what they run through, but for their round ends."""
+    middle = 0.5 * (rows[:, :3] + rows[:, 3:6])
+    long = jnp.linalg.norm(rows[:, 3:6] - rows[:, :3], axis=1)
+    start, end = rows[:, 6], rows[:, 7]
+    volume_mL = jnp.pi / 3000.0 * long * (start * start + start * end + end * end)
+    return Taken((middle[:, 0], middle[:, 1], middle[:, 2]), volume_mL)
 
 
 def _tube(p: Point, row: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -25,6 +25,8 @@ OTHER_CM2 = (148.0, 165.0)  # spine, kidneys, bowel and vessels of women and men
 
 LEAN = 0.7  # bowel that is empty in the lean, over their lack of fat; unverified
 
+ROOM_ML, EASY, UPPER_ML = 1860.0, 0.7, 1500.0
+
 
 def frame(n: Numbers) -> Numbers:
     """Scalars [mm]: `h` scale of the height [1]; `pitch` of lumbar vertebrae; `a`, `b` half width and depth of the
@@ -44,6 +46,8 @@ def frame(n: Numbers) -> Numbers:
     p, q = (0.95 * a + b) / 1.9, 100.0 * n["subcutaneous_fat_cm2"] / (0.95 * AREA)
     fat = jnp.sqrt(p * p + q) - p + SKIN_MM
     prom = -4.62 * pitch
+    top = 104.0 * h + 6.0 * w[1]
+    cage = _cage(n["liver_mL"], a, b, h, top)
     return {
         **{
             "h": h,
@@ -55,10 +59,17 @@ def frame(n: Numbers) -> Numbers:
             "w": w,
             "male": n["male"],
         },
-        **{"chest_a": 0.35 * a + 0.65 * 0.087 * n["height_mm"], "chest_b": 0.35 * b + 0.65 * 0.064 * n["height_mm"]},
-        **{"top": 104.0 * h + 6.0 * w[1], "hip": 0.5 * n["pelvis_width_mm"], "prom": prom},
+        **{"chest_a": cage * (0.35 * a + 0.65 * 0.087 * n["height_mm"])},
+        **{"chest_b": cage * (0.35 * b + 0.65 * 0.064 * n["height_mm"])},
+        **{"top": top, "hip": 0.5 * n["pelvis_width_mm"], "prom": prom},
         "prom_y": spine_y({"b": b, "h": h, "pitch": pitch}, prom),
     }
+
+
+def _cage(liver_mL: jax.Array, a: jax.Array, b: jax.Array, h: jax.Array, top: jax.Array) -> jax.Array:
+    """How much wider the rib cage is than usual [1], so that a liver large for its owner has its room."""
+    room = ROOM_ML * (a / 125.0) ** 0.65 * (b / 95.0) * h**0.75 * (top / 104.0) ** 1.2
+    return jnp.sqrt(1.0 + jnp.maximum(liver_mL - EASY * room, 0.0) / UPPER_ML)
 
 
 def spine_y(f: Numbers, z: Number) -> jax.Array:

@@ -14,7 +14,7 @@ from phantomsim.generators.procedural.shapes import ellipsoid, moved, smooth_cut
 
 
 def spleen(canvas: Canvas, n: Numbers, f: Numbers) -> None:
-    """Against the left wall behind, hollow towards the hilum."""
+    """Against the left wall behind, hollow towards the hilum, dented by the tail of a near pancreas."""
     w, h = f["w"], f["h"]
     centre = (-(f["chest_a"] - 40.0), spine_y(f, 48.0) + 6.0, 46.0 * h + 6.0 * w[8])
     q = turned(turned(moved(canvas.p, centre), -0.5, (0, 1)), 0.22, (0, 2))
@@ -49,6 +49,6 @@ def pancreas(canvas: Canvas, n: Numbers, f: Numbers) -> None:
         "pancreas",
         "pancreas",
         field + 0.6 * lobes,
-        (CAVITY, "perirenal-fat-left", "portal-vein", "coeliac-arteries", "spleen"),  # its tail dents a near spleen
+        (CAVITY, "perirenal-fat-left", "portal-vein", "coeliac-arteries"),
         n["pancreas_mL"],
     )

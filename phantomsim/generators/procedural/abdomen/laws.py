@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from phantomsim import spec
-from phantomsim.generators.procedural import topology
+from phantomsim.generators.procedural import asked, topology
 from phantomsim.generators.procedural.abdomen import REGION
 from phantomsim.generators.procedural.abdomen.frame import DISC_MM
 from phantomsim.generators.procedural.abdomen.spine import LEVELS
@@ -27,13 +27,20 @@ WANG, DRUCKMANN = "Wang 2012, doi:10.1016/S1001-9294(13)60005-X", "Druckmann 202
 SAISHO, ROTTERDAM = "Saisho 2007, doi:10.1002/ca.20543", "Zhu 2021, doi:10.1038/s41598-021-97209-3"
 FENG_BSA_M2 = (1205.4 + 124.272) / 758.259  # of Feng's mean liver
 KONG_BMI, NEAR_BMI = 23.5, 4.0  # kg/m2; fat is no straight line of BMI in the lean
+SIZED = {
+    **{"liver_mL": LIVER, "spleen_mL": ("spleen",), "pancreas_mL": ("pancreas",), "gallbladder_mL": ("gallbladder",)},
+    **{f"kidney_{side}_mL": (f"kidney-{side}-cortex", f"kidney-{side}-medulla") for side in SIDES},
+    "stomach_mL": tuple(f"stomach-{part}" for part in PARTS),
+}
 LEAST_VOXELS = 8  # 1 mL: smaller crumbs are what the coarse grid makes of thin ends
 
 
 def laws(patients: int = 200) -> list[Law]:
     """Measure many patients at their coarse grid."""
-    people = cohort(spec.read("abdomen-procedural", Procedural), WHOLE, SEED, patients)
-    return [*volume_laws(people), *area_laws(people), *topology_laws(people)]
+    what = spec.read("abdomen-procedural", Procedural)
+    people = cohort(what, WHOLE, SEED, patients)
+    fine = asked.fine_laws(what, REGION, SEED, SIZED)
+    return [*volume_laws(people), asked.solved_law(people), *fine, *area_laws(people), *topology_laws(people)]
 
 
 def kidney(side: str) -> tuple[str, str]:

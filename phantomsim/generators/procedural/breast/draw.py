@@ -42,6 +42,8 @@ PLATE_MM = 2.5  # thickness of paddle and support; unverified
 PLATE_BACK_MM, PLATE_FRONT_MM = 4.0, 25.0  # how far they reach behind the base and beyond the nipple
 _LIGAMENT = 0.4  # walls between compartments whose values differ by more are ligaments
 _REACH = {"compartments": (26.0, 34.0), "branches": (17.0, 24.0)}  # boxes, hanging and compressed [mm]
+_EDGE_MM = 1.3  # of gland, at most
+_ENDS = 4.0 / 3.0  # two round ends take as much as a tube so many radii long
 _LOBULE_REACH_MM = 4.0
 
 
@@ -112,18 +114,22 @@ def _inside(canvas: Canvas, e: Point, f: Frame, n: Numbers, body: jax.Array, nip
     canvas.put("retromammary-fat", e[1] - gland.retromammary_mm(f, n), on=["subcutaneous-fat"])
     canvas.put("interlobular-fat", inside, on=FAT)
     under_skin = canvas.cover(body + n["skin_mm"] + 1.5) * canvas.cover(3.0 - e[1])
-    canvas.organ("gland", "gland", field, FAT, n["gland_mL"], where=under_skin)
+    thick = n["ducts"].at[:, 6:].add(WALL_MM)
+    units = n["lobules"].at[:, 3:6].add(_ENDS * n["lobules"][:, 6:7] * jnp.array([1.0, 0.0, 0.0]))
+    thin = trees.taken(jnp.concatenate([thick, units, n["arteries"], n["veins"]]))
+    # Over a wide voxel its detail is no slope: a linear edge would make up to a third more of the least gland.
+    steep = jnp.maximum(1.0, canvas.voxel_mm / _EDGE_MM)
+    canvas.organ("gland", "gland", field, FAT, n["gland_mL"], where=under_skin, steep=steep, taken=thin)
     wall = canvas.sheet(0.5 * (parts.next_mm - parts.near_mm), n["ligament_mm"])
     canvas.put("ligaments", wall, on=FAT, where=jnp.abs(parts.own - parts.other) > _LIGAMENT)
-    _trees(canvas, n, _REACH["branches"][state])
+    _trees(canvas, n, thick, _REACH["branches"][state])
 
 
-def _trees(canvas: Canvas, n: Numbers, reach_mm: float) -> None:
+def _trees(canvas: Canvas, n: Numbers, thick: jax.Array, reach_mm: float) -> None:
     soft = (*FAT, "gland", "ligaments")
     for name in ("arteries", "veins"):
         canvas.put(name, trees.branches(canvas, n[name], reach_mm), on=soft)
     canvas.put("lobules", trees.branches(canvas, n["lobules"], _LOBULE_REACH_MM), on=soft)
-    thick = n["ducts"].at[:, 6:].add(WALL_MM)
     canvas.put("duct-walls", trees.branches(canvas, thick, reach_mm), on=(*soft, "nipple", "skin", "areola"))
     canvas.put("ducts", trees.branches(canvas, n["ducts"], reach_mm), on=["duct-walls"])
 

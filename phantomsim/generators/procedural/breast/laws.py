@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim import catalogue, spec
-from phantomsim.generators.procedural import painting, topology
+from phantomsim.generators.procedural import asked, painting, topology
 from phantomsim.generators.procedural.breast import compression, draw
 from phantomsim.generators.procedural.cohort import Cohort, cohort, figure_laws
 from phantomsim.generators.procedural.spec import Procedural
@@ -18,6 +18,7 @@ from phantomsim.laws import Law
 
 SEED = 11
 BREAST = tuple(o for o in draw.BREAST if o not in ("air", "pectoral-muscle"))
+SIZED = {"breast_mL": BREAST, "gland_mL": ("gland",)}
 YAFFE = "Yaffe 2009, doi:10.1118/1.3250863"
 SHEPHERD = "Shepherd 2011, doi:10.1158/1055-9965.EPI-10-1150"
 SHI = "Shi 2013, doi:10.1118/1.4793257"
@@ -38,6 +39,8 @@ def laws(patients: int) -> list[Law]:
         *compression_laws(lying, squeezed),
         *topology_laws(lying),
         *topology_laws(squeezed),
+        *(asked.solved_law(people) for people in (lying, squeezed)),
+        *asked.fine_laws(_spec("breast-procedural"), draw.REGION, SEED, SIZED),
         *fine_laws(),
     ]
 

@@ -28,9 +28,10 @@ def draw(canvas: Canvas, n: Numbers) -> None:
     bones.draw(canvas, n, f, t)
     where = heart.pose(n, f)
     behind = vessels.before_heart(canvas, n, f, where)
-    t["heart"] = heart.draw(canvas, n, f)
+    t["heart"], fat = heart.draw(canvas, n, f)
     t["tubes"] = vessels.after_heart(canvas, n, f, where, behind)
-    canvas.organ("pericardial-fat", "pericardial_fat", t["heart"], ["cavity-fat"], n["pericardial_fat_mL"])
+    heart_cover = canvas.cover(t["heart"])
+    canvas.organ("pericardial-fat", "pericardial_fat", fat, ["cavity-fat"], n["pericardial_fat_mL"], about=heart_cover)
     lungs_and_dome = lungs.draw(canvas, n, f, t)
     canvas.within("under the lungs", lambda: under.draw(canvas, n, f, t | lungs_and_dome))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -24,6 +25,7 @@ ORGANS = {
 }
 MUSCLE_G_PER_ML = 1.05  # ICRU 46
 RV_WALL_MM, ATRIAL_WALL_MM = 3.0, 2.0  # unverified
+GROOVE_MM = 30.0  # over which fat rounds the grooves between chambers, where most of it is (unverified)
 USUAL_mL = 590.0  # of the chambers' blood with the left ventricle's wall: the heart of scale 1
 
 
@@ -93,15 +95,15 @@ def atria(p: Point, where: Pose) -> tuple[jax.Array, jax.Array]:
     return left, smooth_union(right, ear, 10.0)
 
 
-def draw(canvas: Canvas, n: Numbers, f: Frame) -> jax.Array:
-    """Paint chambers and walls; returns the field of the whole heart."""
+def draw(canvas: Canvas, n: Numbers, f: Frame) -> tuple[jax.Array, jax.Array]:
+    """Paint chambers and walls; returns the field of the whole heart, and that of its fat, which fills grooves first."""
     p, where, room = canvas.p, pose(n, f), ["cavity-fat"]
     muscle_mL = n["lv_mass_g"] / MUSCLE_G_PER_ML
     outer, inner = left_ventricle(p, where, 9.0), left_ventricle(p, where, 0.0)
     outer = canvas.organ("lv-myocardium", "lv_outside", outer, room, n["lv_mL"] + muscle_mL)
     canvas.organ("lv-blood", "lv", inner, ["lv-myocardium"], n["lv_mL"])
     left, right = atria(p, where)
-    fields = [outer]
+    fields, full = [outer], canvas.cover(outer)
     for name, field, wall_mm in (
         ("rv", right_ventricle(p, where), RV_WALL_MM),
         ("la", left, ATRIAL_WALL_MM),
@@ -109,8 +111,10 @@ def draw(canvas: Canvas, n: Numbers, f: Frame) -> jax.Array:
     ):
         field = field - canvas.level(name, field, room, n[f"{name}_mL"])
         (field,) = keep(field)
-        canvas.put(f"{name}-wall", field - wall_mm, on=room)
+        canvas.put(f"{name}-wall", field - wall_mm, on=room, about=full)
+        (full,) = keep(jnp.maximum(full, canvas.cover(field - wall_mm)))
         canvas.put(f"{name}-blood", field, on=[f"{name}-wall"])
         fields.append(field - wall_mm)
-    (whole,) = keep(union(*fields))
-    return whole
+    filled = functools.reduce(lambda a, b: smooth_union(a, b, GROOVE_MM * where.h), fields)
+    whole, filled = keep(union(*fields), filled)
+    return whole, filled

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from phantomsim import spec
-from phantomsim.generators.procedural import topology
+from phantomsim.generators.procedural import asked, topology
 from phantomsim.generators.procedural.canvas import Canvas, Numbers
 from phantomsim.generators.procedural.chest import REGION, bones, heart, lungs, vessels
 from phantomsim.generators.procedural.chest.frame import frame, spine_front_mm
@@ -22,6 +22,10 @@ SEED = 11
 TREES = ("arteries", "veins", "bronchi")
 LUNGS = (*lungs.ALL, "fissures", *(name for name in lungs.ORGANS if name.startswith(TREES)))
 SPINE = ("vertebrae-cortical", "vertebrae-cancellous", "discs")
+SIZED = {
+    **{"lung_mL": LUNGS, "pericardial_fat_mL": ("pericardial-fat",)},
+    **{f"{chamber}_mL": (f"{chamber}-blood",) for chamber in ("lv", "rv", "la", "ra")},
+}
 AORTA = ("aorta-wall", "aorta-blood")
 CHENG = "Cheng 2019, doi:10.2147/COPD.S187596"
 YAMADA = "Yamada 2020, doi:10.1159/000507265, table 3"
@@ -32,8 +36,10 @@ ROGERS = "Rogers 2013, doi:10.1016/j.amjcard.2013.01.306"
 
 def laws(patients: int = 200) -> list[Law]:
     """Measure many chests at their coarse grid."""
-    people = cohort(spec.read("chest-procedural", Procedural), REGION, SEED, patients)
-    return [*lung_laws(people), *heart_laws(people), *wall_laws(people), *topology_laws(people)]
+    what = spec.read("chest-procedural", Procedural)
+    people = cohort(what, REGION, SEED, patients)
+    sizes = [asked.solved_law(people), *asked.fine_laws(what, REGION, SEED, SIZED)]
+    return [*lung_laws(people), *heart_laws(people), *sizes, *wall_laws(people), *topology_laws(people)]
 
 
 def lung_laws(people: Cohort) -> list[Law]:

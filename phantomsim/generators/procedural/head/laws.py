@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from phantomsim import spec
-from phantomsim.generators.procedural import topology
+from phantomsim.generators.procedural import asked, topology
 from phantomsim.generators.procedural.cohort import Cohort, cohort, figure_laws
 from phantomsim.generators.procedural.head import REGION
 from phantomsim.generators.procedural.head.organs import pair
@@ -13,16 +13,18 @@ from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.laws import Law
 
 SEED = 11
+DEEP = ("thalamus", "caudate", "putamen", "pallidum", "hippocampus", "amygdala")
+CEREBELLUM = ("cerebellar-cortex", "cerebellar-white-matter")
 BRAIN = (
-    *("cerebral-cortex", "cerebral-white-matter", "cerebellar-cortex", "cerebellar-white-matter", "brain-stem"),
-    *(
-        side
-        for name in ("thalamus", "caudate", "putamen", "pallidum", "hippocampus", "amygdala")
-        for side in pair(name)
-    ),
+    *("cerebral-cortex", "cerebral-white-matter", *CEREBELLUM, "brain-stem"),
+    *(side for name in DEEP for side in pair(name)),
 )
 VENTRICLES = (*pair("lateral-ventricle"), "third-ventricle", "fourth-ventricle")
 CASE = (*BRAIN, *VENTRICLES, "csf", "dura", "venous-sinuses")
+SIZED = {
+    **{"icv_mL": CASE, "ventricles_mL": VENTRICLES, "cerebellum_mL": CEREBELLUM},
+    **{f"{name}_mL": pair(name) for name in DEEP},
+}
 KOREAN = "Korean adults, n = 218 (as in generators/head-procedural.toml)"
 VENTRICLES_mL = (
     (25, 16.2, 4.0, KOREAN),
@@ -34,8 +36,10 @@ PAIRED = ("eye", "thalamus", "putamen", "hippocampus", "lateral-ventricle", "par
 
 def laws(patients: int = 200) -> list[Law]:
     """Measure many heads at their coarse grid."""
-    people = cohort(spec.read("head-procedural", Procedural), REGION, SEED, patients)
-    return [*volume_laws(people), *topology_laws(people)]
+    what = spec.read("head-procedural", Procedural)
+    people = cohort(what, REGION, SEED, patients)
+    sizes = [asked.solved_law(people), *asked.fine_laws(what, REGION, SEED, SIZED)]
+    return [*volume_laws(people), *sizes, *topology_laws(people)]
 
 
 def volume_laws(people: Cohort) -> list[Law]:
@@ -48,7 +52,7 @@ def volume_laws(people: Cohort) -> list[Law]:
     )
     men = people.facts["male"] == 1
     case, brain, holes = (people.total_mL(*group) for group in (CASE, BRAIN, VENTRICLES))
-    cerebellum = people.total_mL("cerebellar-cortex", "cerebellar-white-matter")
+    cerebellum = people.total_mL(*CEREBELLUM)
     age = people.facts["age_years"]
     aged = np.polyfit(age, holes, 1)
     return [
@@ -81,7 +85,7 @@ def topology_laws(people: Cohort) -> list[Law]:
     """One piece each, inside one another, on their own side."""
     wholes = (
         *(
-            ("cerebellar-cortex", "cerebellar-white-matter"),
+            CEREBELLUM,
             ("brain-stem",),
             BRAIN,
             CASE,
