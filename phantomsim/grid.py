@@ -93,6 +93,11 @@ class Grid:
         middle = (np.asarray(self.shape) - 1) / 2
         return ((self.index(world_mm) - middle) * np.asarray(self.spacing_mm))[..., ::-1]
 
+    @property
+    def sideways(self) -> int:
+        """The array axis (of z, y, x) that runs along left and right."""
+        return int(np.argmax(np.abs(np.asarray(self.direction)[0, ::-1])))
+
     def crop(self, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Grid:
         """The part of the grid from index `start` (z, y, x) on, of the given shape."""
         return Grid(shape, self.spacing_mm, tuple(self.world(start).tolist()), self.direction)  # type: ignore[arg-type]

@@ -124,6 +124,14 @@ for write in (
         assert line.endswith("[]")
 
 
+def test_a_file_that_can_be_written_is_known_before_it_is(tmp_path):
+    store.check_writable(tmp_path / "new" / "model.bin")
+    assert names(tmp_path / "new") == []
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(StoreError, match="not a folder"):
+        store.check_writable(tmp_path / "file" / "model.bin")
+
+
 def test_a_read_only_folder_is_reported(tmp_path):
     if os.geteuid() == 0 and not os.path.isdir("/proc/self"):
         pytest.skip("root may write anywhere, and there is no /proc")

@@ -76,7 +76,7 @@ def _runs(ctx: click.Context) -> bool:
     return ctx.invoked_subcommand == "run"
 
 
-def _stop(ctx: click.Context, error: Exception, text: str, code: int) -> None:
+def _stop(ctx: click.Context, error: BaseException, text: str, code: int) -> None:
     if ctx.params.get("debug"):
         raise error
     click.echo(text, err=True)

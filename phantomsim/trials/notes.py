@@ -32,8 +32,9 @@ def _lesions(provenance: Any) -> Iterator[str]:
         total = skipped + len(provenance["lesions"])
         yield f"{skipped} of {total} lesions left out, for want of a place (refused by: {rules})"
     for number, lesion in enumerate(provenance.get("lesions", ()), 1):
-        if lesion.get("least_jacobian", 1.0) <= 0.0:
+        least = lesion.get("least_jacobian", 1.0)
+        if least <= 0.0:
             yield (
-                f"the mass effect of lesion {number} folds the anatomy (least Jacobian {lesion['least_jacobian']:.2g}): "
-                "its voxels are too wide for it; make smaller ones"
+                f"the mass effect of lesion {number} folds the anatomy (least Jacobian {least:.2g}): its voxels are "
+                "too wide for it; make smaller ones"
             )

@@ -101,6 +101,20 @@ def test_errors_are_told_without_a_traceback(
     assert isinstance(run("--debug", "info").exception, type(error))
 
 
+def test_an_interrupt_says_what_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phantomsim.cli.info.command", failing(KeyboardInterrupt()))
+    result = run("info")
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted. What was finished stays, and nothing is half written\n"
+
+
+def test_a_file_of_another_kind_is_told_so_and_no_more() -> None:
+    result = run("train", "chest-procedural", "--data", ".")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert 'kind: is "procedural" (a string); must be "deformable"' in result.stderr
+
+
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phantomsim.cli.info.command", failing(ZeroDivisionError("a bug")))
     assert isinstance(run("info").exception, ZeroDivisionError)

@@ -14,6 +14,9 @@ from matplotlib.image import imread
 
 from phantomsim.cli.main import main
 from phantomsim.formats import zarr_store
+from phantomsim.grid import Grid
+from phantomsim.phantom import Facts, Phantom
+from phantomsim.trials.notes import notes
 
 COARSE = ("--set", "voxel_mm=6", "--set", "shape=[12,48,64]")
 CT = (
@@ -201,6 +204,25 @@ def test_several_formats_are_written_beside_one_another(tmp_path):
     told = run("sample", "abdomen-procedural", *options, "--out", tmp_path / "out")
     assert told.exit_code == 2
     assert "is there already" in told.output
+
+
+def test_what_is_not_as_asked_for_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "lesion.toml"
+    file.write_text('kind = "kidney-stone"\nvolume_mL = 900.0\ncount = 2\non_failure = "skip"\nmax_tries = 5\n')
+    result = ok("sample", "abdomen-procedural", *COARSE, "--lesions", file, "--out", tmp_path / "out")
+    assert "Note: p00000: 2 of 2 lesions left out" in result.stderr
+
+
+def test_notes_name_organs_without_room_and_folded_anatomies() -> None:
+    grid = Grid.centred((1, 1, 1), (1.0, 1.0, 1.0))
+    covariates = {"liver_mL": 1250.0, "drawn_liver_mL": 830.0, "spleen_mL": 100.0, "drawn_spleen_mL": 100.1}
+    told = {"lesions": [{"least_jacobian": 0.3}, {"least_jacobian": -0.2}], "skipped_lesions": 0}
+    facts = Facts("p00012", covariates, told)
+    label = np.zeros((1, 1, 1), np.uint8)
+    found = list(notes(Phantom(grid, label, label.astype(np.float32), (), (), ("air",), facts)))
+    assert len(found) == 2
+    assert "p00012: liver of 830 mL where 1250 mL" in found[0]
+    assert "p00012: the mass effect of lesion 2 folds" in found[1]
 
 
 def test_days_without_lesions_are_refused(tmp_path: Path) -> None:

@@ -182,3 +182,54 @@ def test_trees_reach_every_point_and_obey_murray():
 def test_a_field_is_seen_first_order_by_its_canvas():
     canvas = Canvas(painting.axes((1, 1, 5), 2.0, jnp.zeros(3)), ORGANS, 2.0, 5, {})
     np.testing.assert_allclose(canvas.cover(canvas.p[0] - 4.5), [[[1.0, 1.0, 0.75, 0.0, 0.0]]])
+
+
+@pytest.mark.parametrize("thick_mm", [0.5, 1.5, 4.0])
+@pytest.mark.parametrize("voxel_mm", [1.0, 4.0])
+def test_a_layer_laid_about_a_body_leaves_no_seam(voxel_mm, thick_mm):
+    shape = tuple(round(n * 2 / voxel_mm) for n in (40, 36, 44))
+    shell = 4 / 3 * np.pi * ((24 + thick_mm) ** 3 - 24**3) / 1000
+    off = {}
+    for about in (True, False):
+
+        def draw(canvas, n, about=about):
+            canvas.put("fat", jnp.full(canvas.shape, -9.0))
+            ball = shapes.ellipsoid(canvas.p, (0.7, 0.2, -0.4), (24.0, 24.0, 24.0))
+            canvas.put("liver", ball)
+            canvas.put("spleen", ball - n["thick_mm"], on=["fat"], about=canvas.cover(ball) if about else None)
+
+        picture, _ = painted(draw, {"thick_mm": jnp.float32(thick_mm)}, voxel_mm, shape, {})
+        off[about] = volume_mL(picture, "spleen", voxel_mm) / shell - 1.0
+    # A voxel keeps two organs: of a layer thinner than it, a third one takes some or leaves some.
+    assert abs(off[True]) < np.interp(thick_mm / voxel_mm, [0.125, 0.4, 1.0], [0.6, 0.15, 0.03]), off
+    assert abs(off[True]) < abs(off[False]) + 0.01, off
+
+
+def test_a_layer_is_solved_for_its_volume_beside_what_it_lies_about():
+    def draw(canvas, n):
+        canvas.put("fat", jnp.full(canvas.shape, -9.0))
+        ball = shapes.ellipsoid(canvas.p, (0.7, 0.2, -0.4), (24.0, 24.0, 24.0))
+        canvas.put("liver", ball)
+        canvas.organ("spleen", "spleen", ball, ["fat"], n["mL"], about=canvas.cover(ball))
+
+    _, levels = painted(draw, {"mL": jnp.float32(12.0)}, 4.0, (20, 18, 22))
+    thick = (24**3 + 12.0 * 3000 / (4 * np.pi)) ** (1 / 3) - 24
+    assert float(levels["spleen"]) == pytest.approx(thick, abs=0.1)
+    fine, _ = painted(draw, {"mL": jnp.float32(12.0)}, 1.0, (80, 72, 88), levels)
+    assert volume_mL(fine, "spleen", 1.0) == pytest.approx(12.0, rel=0.05)
+
+
+def test_an_organ_holds_its_volume_without_what_thin_tubes_take_from_it_later():
+    x = jnp.linspace(-15.0, 15.0, 7)
+    rows = jnp.stack([x, 0 * x - 40.0, 0 * x, x, 0 * x + 40.0, 0 * x, 0 * x + 0.8, 0 * x + 0.8], 1)
+    pieces = jnp.concatenate([rows.at[:, 1].set(y).at[:, 4].set(y + 4.0) for y in np.arange(-40.0, 40.0, 4.0)])
+
+    def draw(canvas, n):
+        canvas.put("fat", jnp.full(canvas.shape, -9.0))
+        ball = shapes.ellipsoid(canvas.p, (0.0, 0.0, 0.0), (24.0, 24.0, 24.0))
+        canvas.organ("liver", "liver", ball, ["fat"], n["mL"], taken=trees.taken(pieces))
+        canvas.put("vessel", trees.branches(canvas, pieces, 12.0), on=["liver", "fat"])
+
+    _, levels = painted(draw, {"mL": jnp.float32(50.0)}, 4.0, (20, 18, 22))
+    fine, _ = painted(draw, {"mL": jnp.float32(50.0)}, 1.0, (80, 72, 88), levels)
+    assert volume_mL(fine, "liver", 1.0) == pytest.approx(50.0, rel=0.01)  # the tubes take 4 mL of it

@@ -89,6 +89,7 @@ class Place(Spec):
         clear_mm: least distance of the whole lesion from tissues or organs, by name [mm]: vessels, skin.
         near: preferences; their densities are multiplied.
         keep_host: least share of the host's volume that all lesions together leave.
+        one_side: least share of a lesion of the head that lies on one side of the brain's middle plane.
     """
 
     margin_mm: Millimetres = 0.0
@@ -97,6 +98,7 @@ class Place(Spec):
     clear_mm: dict[str, Millimetres] = Field(default_factory=dict)
     near: tuple[Near, ...] = ()
     keep_host: Fraction = 0.0
+    one_side: Annotated[float, Field(ge=0.5, le=1.0)] = 0.5
 
 
 class MassEffect(Spec):

@@ -58,7 +58,7 @@ def pushed(
     steps = (step,) * 3
     free, fluid = pooled(moves[box], steps), pooled(yields, steps)
     plane = np.zeros(grid.shape, bool)
-    np.moveaxis(plane, _sideways(grid), 0)[_middle(grid)] = True
+    np.moveaxis(plane, grid.sideways, 0)[_middle(grid)] = True
     found = flow(grid, free, fluid, grown, volume_mL, min(effect.share, MOST_SHARE), plane)
     after = displaced(phantom, found, movable)
     whole, start = lesion(volume_mL)
@@ -72,19 +72,14 @@ def midline_shift_mm(found: Flow) -> float:
 
     The middle plane is that of the moving region's box, across the grid's axis that lies along left and right.
     """
-    axis, planes = _sideways(found.grid), _middle(found.grid)
+    axis, planes = found.grid.sideways, _middle(found.grid)
     sideways = np.mean([np.take(found.forth_mm[axis], p, axis) for p in planes], axis=0)
     deep = ndimage.distance_transform_edt(np.pad(found.moved, 1), found.grid.spacing_mm)[1:-1, 1:-1, 1:-1] > DEEP_MM
     moved = np.take(deep, planes[0], axis) & np.take(deep, planes[1], axis)
     return float(np.abs(sideways[moved]).max(initial=0.0))
 
 
-def _sideways(grid: Grid) -> int:
-    """The grid's axis along left and right."""
-    return int(np.argmax(np.abs(np.asarray(grid.direction)[0, ::-1])))
-
-
 def _middle(grid: Grid) -> list[int]:
     """The two planes of voxels at the middle, or the one twice."""
-    at = (grid.shape[_sideways(grid)] - 1) / 2
+    at = (grid.shape[grid.sideways] - 1) / 2
     return [math.floor(at), math.ceil(at)]

@@ -101,10 +101,22 @@ class Room:
         inside = float(fraction[self.host[where]].sum())
         if inside < self.place.inside_host * float(fraction.sum()) * (1 - 1e-6):
             return "inside_host"
+        if self._astride(fraction, start):
+            return "one_side"
         for name, gap in self.place.clear_mm.items():
             if gap > 0 and self._nearer(name, touched, where, gap):
                 return f"clear_mm.{name}"
         return "keep_host" if self._host_left(inside) < self.place.keep_host else ""
+
+    def _astride(self, fraction: np.ndarray, start: np.ndarray) -> bool:
+        """Whether too much of the lesion lies beyond the middle plane of the brain, which is that of its box."""
+        if self.place.one_side <= 0.5:
+            return False
+        axis, box = self.phantom.grid.sideways, self.space.inside()[1]
+        middle = 0.5 * (box[axis].start + box[axis].stop - 1) - start[axis]
+        along = fraction.sum(axis=tuple(a for a in range(3) if a != axis), dtype=float)
+        left = np.clip(middle - np.arange(len(along)) + 0.5, 0.0, 1.0) @ along
+        return bool(max(left, along.sum() - left) < self.place.one_side * along.sum())
 
     def _nearer(self, name: str, touched: np.ndarray, where: tuple[slice, ...], gap_mm: float) -> bool:
         """Whether something lies within a gap of the lesion."""

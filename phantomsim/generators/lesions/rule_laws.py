@@ -11,7 +11,7 @@ from phantomsim.generators.lesions.place import place
 from phantomsim.generators.lesions.room import Room
 from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.laws import Law
-from phantomsim.phantom import Phantom, boxed
+from phantomsim.phantom import Lesion, Phantom, boxed
 
 SEED = 5
 TRIES = 50  # places of a lesion
@@ -74,6 +74,16 @@ def violations(body: Phantom, found: Phantom, kind: LesionKind, away: dict[str, 
         taken += inside
         count += bool(forbidden[where][here].any())
         count += bool(inside < kind.place.inside_host * float(np.asarray(fraction).sum()) * (1 - 1e-5))
+        count += kind.place.one_side > 0.5 and _astride(body, host, lesion, kind.place.one_side)
         count += sum(bool(away[n][where][here].min() < kind.place.clear_mm[n]) for n in away)
     left = 1 - taken / max(int(host.sum()), 1)
     return count + bool((touched > 1).any()) + bool(left < kind.place.keep_host - 1e-6)
+
+
+def _astride(body: Phantom, host: np.ndarray, lesion: Lesion, least: float) -> bool:
+    """Whether less than so much of a lesion lies on one side of the middle of its host, to 2 % of it."""
+    middle = body.grid.world(np.argwhere(host)).mean(axis=0)[0]
+    fraction = np.asarray(lesion.overlay.fraction, float)
+    side = body.grid.world(np.argwhere(fraction > 0) + np.asarray(lesion.overlay.start))[:, 0] > middle
+    right = float(fraction[fraction > 0][side].sum() / fraction.sum())
+    return max(right, 1 - right) < least - 0.02

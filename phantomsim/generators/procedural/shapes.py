@@ -83,7 +83,7 @@ def union(*fields: jax.Array) -> jax.Array:
     return out
 
 
-def smooth_union(f: jax.Array, g: jax.Array, width_mm: float) -> jax.Array:
+def smooth_union(f: jax.Array, g: jax.Array, width_mm: jax.Array | float) -> jax.Array:
     """Inside either, the seam rounded over a width (polynomial blend)."""
     h = jnp.maximum(width_mm - jnp.abs(f - g), 0.0)
     return jnp.minimum(f, g) - h * h / (4.0 * width_mm)

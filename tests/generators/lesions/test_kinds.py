@@ -67,6 +67,17 @@ def test_lesions_of_the_head_keep_their_rules(head, name):
     assert violations(head, found, kind, distances_mm(head, kind)) == 0
 
 
+def test_a_large_lobar_haemorrhage_stays_on_its_side(head):
+    asked = lesions("haemorrhage-lobar", volume_mL=60.0, mass_effect=False)
+    for patient in range(6):
+        lesion = place(head, asked, 3, patient).lesions[0]
+        x = head.grid.world(np.argwhere(lesion.overlay.fraction > 0) + lesion.overlay.start)[:, 0]
+        share = (
+            np.asarray(lesion.overlay.fraction)[lesion.overlay.fraction > 0] @ (x > 0) / lesion.overlay.fraction.sum()
+        )
+        assert max(share, 1 - share) > 0.95  # the head is drawn about x = 0
+
+
 def test_blood_against_the_wall_is_a_lens_or_a_crescent(head):
     """A lens is several times thicker for its length than a crescent; both touch the bone."""
     near_bone = _dilated(np.isin(head.label, [head.tissue_index("bone-cortical")]))

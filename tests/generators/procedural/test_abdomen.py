@@ -55,6 +55,17 @@ def test_a_straight_hollow_tube_has_its_volume_and_gas_on_top():
         assert float(grid.of(name).sum()) * 8 == pytest.approx(area * length, rel=0.06)  # corners are cut
 
 
+def test_a_liver_large_for_a_slight_woman_has_its_room(what):
+    facts, numbers = generate.person(what, 7, 12)  # 1250 mL at a BMI of 18: her usual trunk would hold 830
+    assert facts["liver_mL"] > 1200
+    assert facts["bmi_kg_per_m2"] < 19
+    _, volumes, _ = generate.planned(REGION, numbers)
+    assert float(volumes["liver"]) == pytest.approx(facts["liver_mL"], rel=1e-3)
+    slim = frame.frame(numbers | {"liver_mL": jnp.float32(600.0)})
+    assert float(frame.frame(numbers)["chest_a"]) > float(slim["chest_a"])
+    assert float(frame.frame(numbers)["a"]) == float(slim["a"])
+
+
 def test_branches_join_and_stay_within_reach(man):
     f = frame.frame(man[1])
     assert float(f["prom"]) < -140

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from phantomsim import catalogue, spec
-from phantomsim.generators.procedural import generate, painting
+from phantomsim.generators.procedural import asked, generate, painting
 from phantomsim.generators.procedural.breast import compression, draw, frame, gland, laws
 from phantomsim.generators.procedural.spec import Procedural
 
@@ -82,6 +82,13 @@ def test_the_same_woman_hangs_and_is_compressed(woman):
     assert lying[:2] == squeezed[:2]
     assert lying[2] == pytest.approx(squeezed[2], rel=0.1)
     assert lying[2] == pytest.approx(lying[1], rel=0.1)
+
+
+@pytest.mark.slow
+def test_gland_has_its_volume_on_a_finer_grid():
+    what = spec.read("breast-procedural", Procedural)
+    for law in asked.fine_laws(what, draw.REGION, 5, laws.SIZED):
+        assert law.measured == pytest.approx(1.0, abs=0.05), law.what
 
 
 @pytest.mark.slow

@@ -24,7 +24,8 @@ MUSCLE_CM2 = (112.0, 160.0)  # of women and men at L3 and 1.70 m (doi:10.1038/s4
 OTHER_CM2 = (148.0, 165.0)  # spine, kidneys, bowel and vessels of women and men at L3; unverified
 
 LEAN = 0.7  # bowel that is empty in the lean, over their lack of fat; unverified
-
+# What the liver's bed holds of the usual trunk, the share of it that a liver has at ease, and the room under the ribs
+# that is widened by what more it is; fitted to 60 patients whose liver was drawn as large as could be (unverified).
 ROOM_ML, EASY, UPPER_ML = 1860.0, 0.7, 1500.0
 
 

@@ -96,7 +96,7 @@ def atria(p: Point, where: Pose) -> tuple[jax.Array, jax.Array]:
 
 
 def draw(canvas: Canvas, n: Numbers, f: Frame) -> tuple[jax.Array, jax.Array]:
-    """Paint chambers and walls; returns the field of the whole heart, and that of its fat, which fills grooves first."""
+    """Paint chambers and walls; returns the fields of the whole heart and of its fat, which fills grooves first."""
     p, where, room = canvas.p, pose(n, f), ["cavity-fat"]
     muscle_mL = n["lv_mass_g"] / MUSCLE_G_PER_ML
     outer, inner = left_ventricle(p, where, 9.0), left_ventricle(p, where, 0.0)
