@@ -28,9 +28,11 @@ class Space:
 
     Attributes:
         phantom: as it is when the lesion comes.
+        reach_mm: how far below the skull depths matter; deeper is known to be so, and no more.
     """
 
     phantom: Phantom
+    reach_mm: float = math.inf
 
     def __post_init__(self) -> None:
         self._kept: dict[str, tuple[np.ndarray, tuple[slice, ...]]] = {}
@@ -45,7 +47,7 @@ class Space:
         """Distance of the inside of the skull from its wall [mm], float32 of a box (negative outside), and the box."""
         if "depth" not in self._kept:
             brain, box = self.inside()
-            self._kept["depth"] = depth_mm(brain, self.phantom.grid), box
+            self._kept["depth"] = depth_mm(brain, self.phantom.grid, self.reach_mm), box
         return self._kept["depth"]
 
     def ventricles(self) -> tuple[np.ndarray, tuple[slice, ...]]:

@@ -81,7 +81,7 @@ class Draft:
             centre = middle - start + within - 0.5
             if not isinstance(self.form, Cluster):
                 surely = core(self.form, self.largest_mL, centre, grid.spacing_mm, box)
-                if why := room.refuses(surely, start, whole=False):
+                if why := room.refuses(surely, start, self.largest_mL / grid.voxel_mL):
                     return None, why  # most places fall here, at a tenth of the cost
         found = self.surfaces(room.space, middle, within, self.largest_mL)
         if found is None:

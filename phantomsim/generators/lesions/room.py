@@ -14,9 +14,11 @@ from phantomsim.generators.lesions import regions
 from phantomsim.generators.lesions.boxes import bounds, inner
 from phantomsim.generators.lesions.conform import Space
 from phantomsim.generators.lesions.distances import depth_mm, eroded, far_mm
+from phantomsim.generators.lesions.forms import CONFORMING
 from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
+NEVER_MM = 1000.0  # no place of a body is further from anything
 BLOCK = 4096  # centres whose weights are summed before one of them is looked for
 
 
@@ -56,7 +58,7 @@ class Room:
         box = bounds(host)
         mask = eroded(host[box], phantom.grid.spacing_mm, kind.place.margin_mm)
         room = cls(phantom, kind.place, host, box, np.zeros(0, int), None, forbidden)
-        room.space = Space(phantom)
+        room.space = Space(phantom, _reach_mm(kind))
         room._prefer(kind.place.near if mask.any() else (), mask)
         room.taken = taken_by(phantom)
         return room
@@ -83,12 +85,12 @@ class Room:
         shape = [b.stop - b.start for b in self.box]
         return np.array(np.unravel_index(self.centres[which], shape)) + [b.start for b in self.box]
 
-    def refuses(self, fraction: np.ndarray, start: np.ndarray, whole: bool = True) -> str:
+    def refuses(self, fraction: np.ndarray, start: np.ndarray, part_of: float | None = None) -> str:
         """The rule that a lesion breaks; empty where it breaks none.
 
         Args:
             fraction: [z, y, x] of a box that lies in the grid.
-            whole: False: only what a part of the lesion can break.
+            part_of: of how many voxels of lesion this is a part; then only what a part of it can break.
         """
         where = boxed(tuple(start), fraction.shape)
         touched, here = fraction > 0, np.asarray(self.phantom.label)[where]
@@ -96,27 +98,27 @@ class Room:
             return "forbidden tissue"
         if self.taken is not None and (self.taken[where] & touched).any():
             return "another lesion"
-        if not whole:
-            return ""
+        if part_of is not None:
+            return "one_side" if self._astride(fraction, start, part_of) else ""
         inside = float(fraction[self.host[where]].sum())
         if inside < self.place.inside_host * float(fraction.sum()) * (1 - 1e-6):
             return "inside_host"
-        if self._astride(fraction, start):
+        if self._astride(fraction, start, float(fraction.sum(dtype=float))):
             return "one_side"
         for name, gap in self.place.clear_mm.items():
             if gap > 0 and self._nearer(name, touched, where, gap):
                 return f"clear_mm.{name}"
         return "keep_host" if self._host_left(inside) < self.place.keep_host else ""
 
-    def _astride(self, fraction: np.ndarray, start: np.ndarray) -> bool:
-        """Whether too much of the lesion lies beyond the middle plane of the brain, which is that of its box."""
+    def _astride(self, fraction: np.ndarray, start: np.ndarray, voxels: float) -> bool:
+        """Whether too much of a lesion of so many voxels lies beyond the brain's middle plane, which is its box's."""
         if self.place.one_side <= 0.5:
             return False
         axis, box = self.phantom.grid.sideways, self.space.inside()[1]
         middle = 0.5 * (box[axis].start + box[axis].stop - 1) - start[axis]
         along = fraction.sum(axis=tuple(a for a in range(3) if a != axis), dtype=float)
         left = np.clip(middle - np.arange(len(along)) + 0.5, 0.0, 1.0) @ along
-        return bool(max(left, along.sum() - left) < self.place.one_side * along.sum())
+        return bool(min(left, along.sum() - left) > (1.0 - self.place.one_side) * voxels * (1.0 + 1e-6))
 
     def _nearer(self, name: str, touched: np.ndarray, where: tuple[slice, ...], gap_mm: float) -> bool:
         """Whether something lies within a gap of the lesion."""
@@ -202,6 +204,15 @@ class Room:
         out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)
         out[inner(box, self.box)] = part
         return out
+
+
+def _reach_mm(kind: LesionKind) -> float:
+    """How deep below the skull a kind's places and form depend on the depth [mm]."""
+    if isinstance(kind.shape, CONFORMING) or any(near.of == "ventricles" for near in kind.place.near):
+        return math.inf
+    bounds = [near for near in kind.place.near if near.of == "inner-table"]
+    far = [near.min_mm if near.scale_mm is None and near.max_mm >= NEVER_MM else near.max_mm for near in bounds]
+    return max(far, default=0.0)
 
 
 def taken_by(phantom: Phantom) -> np.ndarray | None:

@@ -27,6 +27,15 @@ def test_distance_is_scipys(blob, spacing):
     )
 
 
+@pytest.mark.parametrize("spacing", [(1.8, 1.8, 1.8), (2.5, 0.8, 0.8)])
+def test_distance_up_to_a_bound_is_right_below_it_and_no_less_beyond(blob, spacing):
+    whole, most = ndimage.distance_transform_edt(blob, spacing), 3.0
+    found = from_outside_mm(blob, spacing, most)
+    np.testing.assert_allclose(found[whole < most], whole[whole < most], rtol=1e-6, atol=1e-6)
+    assert (found[whole >= most] >= most * (1 - 1e-6)).all()
+    assert (found < whole - 1e-3).any()
+
+
 @pytest.mark.parametrize("margin", [1.0, 2.9, 4.1])
 def test_margin_is_scipys(blob, margin):
     spacing = (0.9, 1.1, 0.9)
