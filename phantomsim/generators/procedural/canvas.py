@@ -229,11 +229,9 @@ class Canvas:
             free = room if isinstance(room, jax.Array) else self.of(*room)
 
             def lost(level: jax.Array) -> Number:
-                return (
-                    0.0
-                    if taken is None
-                    else (taken.volume_mL * self.cover(steep * (self.at(field, taken.p) - level))).sum()
-                )
+                if taken is None:
+                    return 0.0
+                return (taken.volume_mL * self.cover(steep * (self.at(field, taken.p) - level))).sum()
 
             def volume(level: jax.Array) -> tuple[jax.Array, jax.Array]:
                 cover = jnp.clip(0.5 - (field - level) * per_mm, 0.0, 1.0)
