@@ -42,17 +42,20 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise DiskError(f"{os.fspath(path)}: cannot be written: {advice}") from e
 
 
-def check_writable(file: str | os.PathLike[str]) -> None:
-    """See that a file can be written, before long work that ends with it; missing folders are made.
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """See that files can be written in a folder, before long work that ends with them; nothing is left there.
 
     Raises:
-        DiskError: it cannot.
+        DiskError: they cannot.
     """
-    folder = Path(file).parent
-    with writing(file):
+    folder = Path(folder)
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        for made in missing:
+            made.rmdir()
 
 
 @contextmanager

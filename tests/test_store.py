@@ -124,12 +124,12 @@ for write in (
         assert line.endswith("[]")
 
 
-def test_a_file_that_can_be_written_is_known_before_it_is(tmp_path):
-    store.check_writable(tmp_path / "new" / "model.bin")
-    assert names(tmp_path / "new") == []
+def test_whether_files_can_be_written_is_known_before_they_are(tmp_path):
+    store.check_writable(tmp_path / "new" / "deeper")
+    assert names(tmp_path) == []
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="not a folder"):
-        store.check_writable(tmp_path / "file" / "model.bin")
+        store.check_writable(tmp_path / "file" / "models")
 
 
 def test_a_read_only_folder_is_reported(tmp_path):

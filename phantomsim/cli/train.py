@@ -49,7 +49,7 @@ def command(
     paths = sorted(p for p in data.glob(pattern or spec.pattern) if p.is_file())
     if not paths:
         raise GeneratorError(f'no file in {data} matches pattern "{pattern or spec.pattern}"; give another --pattern')
-    check_writable(target)
+    check_writable(target.parent)
     start = time.monotonic()
     held = [name.strip() for name in hold_out.split(",") if name.strip()]
     model = train(spec, paths, held, lambda line: click.echo(f"{time.monotonic() - start:6.0f} s  {line}", err=True))

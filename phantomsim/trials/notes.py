@@ -7,7 +7,7 @@ from typing import Any
 
 from phantomsim.phantom import Phantom
 
-DRAWN = "drawn_"  # before the name of a covariate: what was painted of it
+DRAWN, ASKED = "drawn_", "asked_"  # before the name of a covariate: what was painted of it; what it was asked to be
 CLOSE = 0.05  # share by which a volume may differ
 
 
@@ -20,10 +20,14 @@ def notes(phantom: Phantom) -> Iterator[str]:
 
 def _organs(covariates: Any) -> Iterator[str]:
     for name, found in covariates.items():
-        asked = covariates.get(name.removeprefix(DRAWN)) if name.startswith(DRAWN) else None
+        if not name.endswith("_mL"):
+            continue
+        drawn = name.startswith(DRAWN)
+        asked = covariates.get(name.removeprefix(DRAWN) if drawn else ASKED + name)
         if asked and abs(found / asked - 1.0) > CLOSE:
             organ = name.removeprefix(DRAWN).removesuffix("_mL").replace("_", " ")
-            yield f"{organ} of {found:.4g} mL where {asked:.4g} mL were asked for: its neighbours leave it no more room"
+            why = "its neighbours leave it no more room" if drawn else "voxels may be too wide for it"
+            yield f"{organ} of {found:.4g} mL where {asked:.4g} mL were asked for: {why}"
 
 
 def _lesions(provenance: Any) -> Iterator[str]:

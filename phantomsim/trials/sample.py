@@ -17,7 +17,7 @@ from phantomsim.generators.mosaic import write_mosaic
 from phantomsim.generators.spec import Generator
 from phantomsim.phantom import Phantom
 from phantomsim.spec import read
-from phantomsim.store import atomic_file, atomic_write_text, writing
+from phantomsim.store import atomic_file, atomic_write_text, check_writable
 from phantomsim.trials.notes import notes
 
 PICTURED = 8
@@ -66,8 +66,7 @@ def sample(
     places = {patient: [out / PLACES[f].format(patient) for f in forms] for patient in patients}
     if taken := [place for found in places.values() for place in found if place.exists()]:
         raise StoreError(f"{taken[0]} is there already; give another --out, or --first {1 + max(patients)}")
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
+    check_writable(out)
     shown: list[Phantom] = []
     told: list[dict[str, Any]] = []
     for patient in patients:

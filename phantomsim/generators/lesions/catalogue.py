@@ -11,6 +11,7 @@ from phantomsim.errors import SpecError
 from phantomsim.generators.lesions.kind_spec import LesionKind
 from phantomsim.generators.lesions.spec import FOLDER, Lesions
 from phantomsim.spec import Catalogued
+from phantomsim.specfile.kinds import KINDS
 
 
 def names() -> list[str]:
@@ -32,7 +33,12 @@ def of_kind(name: str | Path, days: float | None = None) -> Lesions:
     Raises:
         SpecError, CatalogueError: no such kind or file, something in it is wrong, or the kind does not grow.
     """
-    asked = spec.read(name, Lesions) if _names_a_kind(Path(name)) else Lesions(kind=kind(name))
+    what = _kind_in(Path(name))
+    if what in KINDS and what != "lesion":
+        raise SpecError(
+            f'{name}: is a file of kind "{what}"; give a kind of lesion, or a file that names one as its kind'
+        )
+    asked = Lesions(kind=kind(name)) if what in (None, "lesion") else spec.read(name, Lesions)
     if days is None:
         return asked
     if days > 0 and asked.resolved().doubling_days is None:
@@ -44,11 +50,11 @@ def of_kind(name: str | Path, days: float | None = None) -> Lesions:
     return asked.model_copy(update={"days": days})
 
 
-def _names_a_kind(file: Path) -> bool:
-    """Whether a file is not a kind itself."""
+def _kind_in(file: Path) -> str | None:
+    """What a file says its kind is."""
     if file.suffix != ".toml" or not file.is_file():
-        return False
+        return None
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8")).get("kind", "lesion") != "lesion"
+        return str(tomllib.loads(file.read_text(encoding="utf-8")).get("kind", "lesion"))
     except (OSError, ValueError):
-        return False  # it is read again, and what is wrong is said with its place
+        return None  # it is read again, and what is wrong is said with its place

@@ -24,6 +24,7 @@ from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Phantom, boxed
 
 #: Half-widths of boxes [voxels]; few shapes of box, so that little is compiled.
+EDGE = "edge of the grid"  # the reason why a place is refused where the lesion would leave the frame
 LADDER = (4, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 180, 256)
 #: Which of a lesion's uniform numbers is for what.
 LAYERS, OEDEMA, FORM = slice(1, 5), 5, slice(8, 16)
@@ -76,7 +77,7 @@ class Draft:
         if self.form is not None:
             reach = self._reach_mm(grid.spacing_mm) / np.asarray(grid.spacing_mm)
             if (middle - reach < 0).any() or (middle + reach > np.array(grid.shape) - 1).any():
-                return None, "edge of the grid"
+                return None, EDGE
             box, start = self._boxed(grid, middle, self.largest_mL)
             centre = middle - start + within - 0.5
             if not isinstance(self.form, Cluster):

@@ -13,7 +13,7 @@ from phantomsim.errors import PlacementError, TissueError
 from phantomsim.generators.contrast import enhanced, phase_of, unenhanced
 from phantomsim.generators.contrast_spec import NATIVE
 from phantomsim.generators.lesions import regions
-from phantomsim.generators.lesions.draft import Draft
+from phantomsim.generators.lesions.draft import EDGE, Draft
 from phantomsim.generators.lesions.growth import grown_mL
 from phantomsim.generators.lesions.kind_spec import LesionKind
 from phantomsim.generators.lesions.room import Room
@@ -169,6 +169,9 @@ def _try(draft: Draft, room: Room, tries: int) -> tuple[Any, Counter[str]]:
 
 def _failure(room: Room, kind: LesionKind, lesions: Lesions, draft: Draft, why: Counter[str], number: int) -> str:
     host, subject = " or ".join(regions.known(room.phantom, kind.host)), room.phantom.facts.subject
+    if not room.host.any():
+        what = f"{subject}: nothing of {host} lies in the patient's frame"
+        return f"{what}; widen or move it (shape, centre_z_mm), or change host"
     if not len(room.centres):
         near = " as place.near says" if kind.place.near else ""
         return (
@@ -177,8 +180,13 @@ def _failure(room: Room, kind: LesionKind, lesions: Lesions, draft: Draft, why: 
         )
     rules = ", ".join(f"{rule} {n} times" for rule, n in why.most_common())
     count = kind.count.quantile(0.5) if kind.count.law == "fixed" else number + 1
+    what = f"{subject}: lesion {number + 1} of {count:g} ({draft.largest_mL:.4g} mL)"
+    if why[EDGE] > 0.9 * why.total():
+        return (
+            f"{what} reaches beyond the {EDGE} nearly wherever it lies in {host}, in {lesions.max_tries} tries; lower "
+            "volume_mL (or the days that it grows), or widen the patient's frame (shape)"
+        )
     return (
-        f"{subject}: lesion {number + 1} of {count:g} ({draft.largest_mL:.4g} mL) found no place in {host} in "
-        f"{lesions.max_tries} tries (refused by: {rules}); lower volume_mL, margin_mm or inside_host, forbid less, "
-        "or raise max_tries"
+        f"{what} found no place in {host} in {lesions.max_tries} tries (refused by: {rules}); lower volume_mL, "
+        "margin_mm or inside_host, forbid less, or raise max_tries"
     )

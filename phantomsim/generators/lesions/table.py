@@ -19,6 +19,8 @@ from phantomsim.materials.spectra import Spectrum, spectrum
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
 DIRECTIONS = 162  # in which diameters are measured, of half a sphere
+LEAST = ("kind", "host", "tissue", "x_mm", "y_mm", "z_mm", "volume_mL")  # columns of a table without rows
+FEW = 60.0  # voxels
 RING_VOXELS = 3  # around a lesion, in which its host is looked at in an image
 KVP, ALUMINIUM_MM = 120.0, 5.0  # the beam of the contrast that is asked for, as of a usual CT tube
 
@@ -47,9 +49,9 @@ def rows(phantom: Phantom, image: np.ndarray | None = None, grid: Grid | None = 
 
 
 def to_csv(table: list[dict[str, Any]]) -> str:
-    """The rows as CSV; columns of all rows, empty where a row has none."""
+    """The rows as CSV; columns of all rows, empty where a row has none; some of them where there is no row."""
     out = io.StringIO()
-    columns = list(dict.fromkeys(k for row in table for k in row))
+    columns = list(dict.fromkeys(k for row in table for k in row)) or list(LEAST)
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
@@ -62,7 +64,12 @@ def to_json(table: list[dict[str, Any]]) -> str:
 
 
 def diameters_mm(overlay: Overlay, grid: Grid) -> tuple[float, float]:
-    """Longest and shortest extent of the mask over directions even on the sphere [mm] (caliper diameters)."""
+    """Longest and shortest extent of the mask over directions even on the sphere [mm] (caliper diameters).
+
+    Of a lesion of few voxels, whose mask says little: the axes of the ellipsoid of its volume and second moments.
+    """
+    if float(np.asarray(overlay.fraction).sum()) < FEW:
+        return _axes_mm(overlay, grid)
     mask = np.asarray(overlay.fraction) >= min(0.5, 0.5 * float(np.asarray(overlay.fraction).max()))
     shell = np.argwhere(mask & ~_eroded(mask)) * np.asarray(grid.spacing_mm)
     i = np.arange(DIRECTIONS) + 0.5
@@ -72,6 +79,23 @@ def diameters_mm(overlay: Overlay, grid: Grid) -> tuple[float, float]:
     along = shell @ ways
     width = along.max(axis=0) - along.min(axis=0) + np.abs(ways).T @ np.asarray(grid.spacing_mm) / 2
     return float(width.max()), float(width.min())
+
+
+def _axes_mm(overlay: Overlay, grid: Grid) -> tuple[float, float]:
+    """Longest and shortest axis [mm] of an ellipsoid of a lesion's volume, in proportion of its second moments.
+
+    An ellipsoid has the variance a^2 / 5 along a half axis a; a voxel adds its width squared / 12, since its
+    fraction is a mean over it.
+    """
+    fraction, spacing = np.asarray(overlay.fraction, float), np.asarray(grid.spacing_mm)
+    at = np.argwhere(fraction > 0)
+    weight = fraction[fraction > 0] / fraction.sum()
+    away = (at - weight @ at) * spacing
+    spread = (away * weight[:, None]).T @ away - np.diag(spacing**2 / 12.0)
+    radius_mm = (3.0 * fraction.sum() * spacing.prod() / (4.0 * math.pi)) ** (1.0 / 3.0)
+    half = np.sqrt(np.maximum(5.0 * np.linalg.eigvalsh(spread), (radius_mm / 3.0) ** 2))
+    half *= radius_mm / half.prod() ** (1.0 / 3.0)
+    return 2.0 * float(half[-1]), 2.0 * float(half[0])
 
 
 def _eroded(mask: np.ndarray) -> np.ndarray:

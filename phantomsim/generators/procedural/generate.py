@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -18,8 +19,10 @@ from phantomsim.generators.procedural.region import Region
 from phantomsim.generators.procedural.spec import Procedural
 from phantomsim.grid import Grid
 from phantomsim.keys import Stream, patient_key
+from phantomsim.memory import gibibytes, physical_bytes
 from phantomsim.phantom import Facts, Phantom
 
+VOXEL_BYTES = 24  # of a patient while it is made; 17 were measured of an abdomen
 SLACK_MM = 30.0  # beyond what is drawn that a frame may reach
 REGIONS: dict[str, Region] = {
     "abdomen": abdomen.REGION,
@@ -59,7 +62,13 @@ def generate(spec: Procedural, seed: int, patient: int) -> Phantom:
 
 
 def _framed(spec: Procedural, region: Region) -> None:
-    """Refuse a frame that reaches beyond what is drawn: `shape` counts voxels, so larger ones widen it."""
+    """Refuse a frame that the machine cannot hold, or that reaches beyond what is drawn: `shape` counts voxels."""
+    need, have = VOXEL_BYTES * math.prod(spec.shape), physical_bytes()
+    if have and need > have:
+        raise GeneratorError(
+            f'generator "{spec.name}": {" x ".join(map(str, spec.shape))} voxels need some {gibibytes(need)}, and this '
+            f"machine has {gibibytes(have)}; give a smaller shape, or larger voxel_mm"
+        )
     half = 0.5 * spec.shape[0] * spec.voxel_mm
     low, high = region.z_mm()
     if spec.centre_z_mm - half < low - SLACK_MM or spec.centre_z_mm + half > high + SLACK_MM:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from phantomsim.generators.common_spec import Count, Fraction, Texture
 from phantomsim.generators.contrast_spec import NATIVE, PhaseName
-from phantomsim.spec import Spec
+from phantomsim.spec import Misfit, Spec
 
 #: Covariates that each procedural anatomy is built from, in the order in which they are drawn; a generator file
 #: gives a distribution for each.
@@ -121,18 +121,19 @@ class Procedural(Spec):
                 f"covariates of the {self.region}: missing {sorted(wanted - given)}, unknown {sorted(given - wanted)}"
             )
         if self.age_years[0] > self.age_years[1]:
-            raise ValueError(f"age_years: {self.age_years[0]:g} must not be above {self.age_years[1]:g}")
+            raise Misfit(f"{self.age_years[0]:g} must not be above {self.age_years[1]:g}", "age_years")
         known = {"age_years"}
         for name, law in self.laws():
             if late := set(law.slope) - known:
                 allowed = ", ".join(sorted(known))
-                raise ValueError(f"{name} depends on {', '.join(sorted(late))}; it may depend on {allowed}")
+                what = f"depends on {', '.join(sorted(late))}; it may depend on {allowed}"
+                raise Misfit(what, "covariates", name, "slope")
             known |= {name} | {new for new, of in FOLLOW.items() if set(of) <= known | {name}}
         for name, (low, high) in self.strata.items():
             if name not in known:
-                raise ValueError(f"strata names {name}; allowed: {', '.join(sorted(known))}")
+                raise Misfit(f"no covariate; allowed: {', '.join(sorted(known))}", "strata", name)
             if low >= high:
-                raise ValueError(f"strata.{name}: {low} must be below {high}")
+                raise Misfit(f"{low:g} must be below {high:g}", "strata", name)
             if name == "density" and high > DENSEST:
-                raise ValueError(f"strata.density: {high} is beyond what is drawn; at most {DENSEST}")
+                raise Misfit(f"{high:g} is beyond what is drawn; at most {DENSEST}", "strata", name)
         return self

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phantomsim.errors import ScannerError
+from phantomsim.memory import gibibytes, physical_bytes
 from phantomsim.phantom import Phantom
 from phantomsim.scanners.ct.geometry import Geometry
 from phantomsim.scanners.ct.spec import CTProtocol, CTReconstruction, CTScanner
 from phantomsim.scanners.ct.spec.protocol import LEAST_MAS, MOST_MAS
-from phantomsim.scanners.memory import gibibytes, physical_bytes
 
 if TYPE_CHECKING:
     from phantomsim.scanners.ct.readout import Readout

@@ -22,8 +22,8 @@ from phantomsim.errors import ScannerError
 from phantomsim.grid import Grid
 from phantomsim.image import Image, RawData
 from phantomsim.materials import MRProperties, relaxation
+from phantomsim.memory import gibibytes, physical_bytes
 from phantomsim.phantom import Phantom
-from phantomsim.scanners.memory import gibibytes, physical_bytes
 from phantomsim.scanners.mr import coils, maps, noise
 from phantomsim.scanners.mr.expected import Expected, bare, complete, measured
 from phantomsim.scanners.mr.imaging import image as imaging

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from phantomsim import spec
+from phantomsim.catalogue import root
 from phantomsim.errors import PlacementError, SpecError, TissueError
 from phantomsim.generators.contrast import enhanced, in_phase
 from phantomsim.generators.lesions import bodies, catalogue, table
@@ -16,7 +17,7 @@ from phantomsim.generators.lesions.truth import fraction_on, mesh_of
 from phantomsim.grid import Grid
 from phantomsim.materials import relaxation
 from phantomsim.materials import table as tissues
-from phantomsim.phantom import boxed
+from phantomsim.phantom import Overlay, boxed
 
 MRI = ("PD", "T1_ms", "T2_ms")
 
@@ -157,6 +158,40 @@ def test_table_and_mesh_tell_the_same_lesion(liver):
     assert row["shortest_mm"] <= row["equivalent_mm"] * 1.1 <= row["longest_mm"] * 1.2
     assert row["realised_contrast"] == pytest.approx(1.0, abs=0.05)
     assert table.to_csv([row]).startswith("kind,host,tissue,x_mm")
+
+
+@pytest.mark.parametrize("half_mm", [(1.8, 1.8, 1.8), (2.0, 2.0, 4.0), (2.0, 3.0, 4.5)])
+def test_diameters_of_a_lesion_of_few_voxels_are_those_of_its_ellipsoid(half_mm):
+    rng, n, fine, voxel = np.random.default_rng(0), 16, 8, 2.0
+    for _ in range(4):
+        middle, turn = n / 2 * voxel + rng.uniform(-1, 1, 3), np.linalg.qr(rng.normal(size=(3, 3)))[0]
+        at = (np.arange(n * fine) + 0.5) * voxel / fine
+        q = np.stack(np.meshgrid(*(at - m for m in middle), indexing="ij"), -1) @ turn
+        inside = ((q / half_mm) ** 2).sum(-1) < 1
+        fraction = inside.reshape(n, fine, n, fine, n, fine).mean((1, 3, 5)).astype(np.float32)
+        grid = Grid.centred((n, n, n), (voxel,) * 3, (0.0, 0.0, 0.0))
+        longest, shortest = table.diameters_mm(Overlay(0, fraction, (0, 0, 0)), grid)
+        assert longest == pytest.approx(2 * max(half_mm), rel=0.12)
+        assert shortest == pytest.approx(2 * min(half_mm), rel=0.12)
+
+
+def test_a_table_without_lesions_has_its_columns():
+    assert table.to_csv([]).startswith("kind,host,tissue,")
+
+
+def test_a_file_of_another_kind_is_no_lesion():
+    with pytest.raises(SpecError, match='is a file of kind "procedural"; give a kind of lesion'):
+        catalogue.of_kind(str(root() / "generators" / "abdomen-procedural.toml"))
+
+
+def test_lesions_larger_than_the_frame_and_hosts_out_of_it_are_told_so(liver):
+    with pytest.raises(PlacementError, match="reaches beyond the edge of the grid"):
+        place(liver, lesions("renal-mass", host="liver", forbidden=(), volume_mL=9000.0, max_tries=20), 1, 0)
+    gone = dataclasses.replace(
+        liver, label=np.where(np.asarray(liver.label) == liver.tissue_index("liver"), 1, liver.label)
+    )
+    with pytest.raises(PlacementError, match="nothing of liver lies in the patient's frame"):
+        place(gone, lesions("hepatic-cyst", volume_mL=1.0), 1, 0)
 
 
 def test_impossible_requests_name_patient_and_rule(liver, head):
