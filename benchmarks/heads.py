@@ -1,6 +1,6 @@
 """The figures that deformable heads are held to, on any folder of heads.
 
-    python benchmarks/heads.py --data FOLDER [--generator head-deformable] [--patients 200] [--painted 45] [--json FILE]
+    python benchmarks/heads.py --data FOLDER [--generator head-deformable] [--patients 200] [--painted 90] [--json FILE]
 
 Heads named in the model's `held_out` are used to audit registration and rebuilding; all heads are compared with what is
 made. Nothing is tuned here: a target that is missed is printed as missed.
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--generator", default="head-deformable")
     parser.add_argument("--patients", type=int, default=200)
-    parser.add_argument("--painted", type=int, default=45)
+    parser.add_argument("--painted", type=int, default=90)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     row = Rows()
@@ -199,10 +199,10 @@ def main() -> None:
     )
     people = [carriers.read(a, p) for n, p in paths.items() if n in a.model.about["people"]]  # type: ignore[operator]
     copies(a, ours.labels, people, [carriers.fine(a, paths[p.name]).pose for p in people], row)
-    means = made(anatomy.of(plain), max(4, given.painted // 2), 2)
+    means = made(anatomy.of(plain), max(4, given.painted // 4), 2)
     row(f"seconds a head at {PAINTED_MM:g} mm, mean anatomy", "< 15", f"{means.seconds:.1f}", means.seconds < 15)
     spread(means.rows, truth, row, "as trained, mean anatomy")
-    wanted = made(anatomy.of(asked), given.painted, 3)
+    wanted = made(anatomy.of(asked), max(4, given.painted // 2), 3)
     published(wanted.rows, base, wanted.asked, row)
     found = [ours.folding, means.folding, wanted.folding]
     if (rest := given.patients - sum(f.patients for f in found)) > 0:
