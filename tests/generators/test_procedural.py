@@ -55,7 +55,7 @@ def test_a_missing_or_late_covariate_is_named():
     with pytest.raises(ValidationError, match=r"missing \['icv_mL'\]"):
         Procedural.model_validate(what | {"covariates": {k: v for k, v in laws.items() if k != "icv_mL"}})
     late = laws | {"icv_mL": laws["icv_mL"] | {"slope": {"cortex_mm": 1.0}}}
-    with pytest.raises(ValidationError, match="depends on cortex_mm"):
+    with pytest.raises(ValidationError, match="icv_mL depends on cortex_mm"):
         Procedural.model_validate(what | {"covariates": late})
 
 
@@ -102,7 +102,7 @@ def test_strata_that_nobody_is_in_or_that_nothing_has_are_refused():
     )
     with pytest.raises(GeneratorError, match=r"nobody of .*age_years 20 to 30, height_mm 2300 to 2400"):
         covariates.draw(giants, jax.random.key(0))
-    with pytest.raises(SpecError, match=r"strata.weight.*: no covariate; allowed: .*bsa_m2"):
+    with pytest.raises(SpecError, match=r"strata names weight; allowed: .*bsa_m2"):
         spec.read("abdomen-procedural", Procedural, sets=["strata.weight=[50,60]"])
 
 
@@ -124,7 +124,7 @@ def test_a_frame_beyond_what_is_drawn_is_refused_with_one_that_fits():
 
 def test_ages_in_the_wrong_order_and_breasts_of_gland_alone_are_refused():
     given = spec.read("breast-procedural", Procedural).model_dump()
-    with pytest.raises(ValidationError, match="80 must not be above 60"):
+    with pytest.raises(ValidationError, match="age_years: 80 must not be above 60"):
         Procedural.model_validate(given | {"age_years": (80.0, 60.0)})
     with pytest.raises(ValidationError, match=r"at most 0\.75"):
         Procedural.model_validate(given | {"strata": {"density": (0.8, 0.95)}})

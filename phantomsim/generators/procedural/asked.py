@@ -55,8 +55,9 @@ def _ratios(
     facts, numbers = person(spec, seed, patient)
     levels = planned(region, numbers)[0]
     voxel_mm = region.plan_voxel_mm / FINER
-    shape = tuple(n * FINER for n in region.plan_shape)
-    first = painting.first_mm(shape, voxel_mm, region.plan_centre_mm)  # type: ignore[arg-type]
-    painted = painting.paint(region.draw, tuple(region.organs), shape, voxel_mm, first, numbers, levels)  # type: ignore[arg-type]
+    z, y, x = region.plan_shape
+    shape = (z * FINER, y * FINER, x * FINER)
+    first = painting.first_mm(shape, voxel_mm, region.plan_centre_mm)
+    painted = painting.paint(region.draw, tuple(region.organs), shape, voxel_mm, first, numbers, levels)
     volumes = volumes_mL(region.made_whole(painted, voxel_mm), region, voxel_mm)
     return {fact: sum(volumes[o] for o in organs) / float(facts[fact]) for fact, organs in organs_of.items()}

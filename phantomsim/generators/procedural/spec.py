@@ -121,19 +121,21 @@ class Procedural(Spec):
                 f"covariates of the {self.region}: missing {sorted(wanted - given)}, unknown {sorted(given - wanted)}"
             )
         if self.age_years[0] > self.age_years[1]:
-            raise Misfit(f"{self.age_years[0]:g} must not be above {self.age_years[1]:g}", "age_years")
+            what = f"age_years: {self.age_years[0]:g} must not be above {self.age_years[1]:g}"
+            raise Misfit(what, "age_years")
         known = {"age_years"}
         for name, law in self.laws():
             if late := set(law.slope) - known:
                 allowed = ", ".join(sorted(known))
-                what = f"depends on {', '.join(sorted(late))}; it may depend on {allowed}"
+                what = f"{name} depends on {', '.join(sorted(late))}; it may depend on {allowed}"
                 raise Misfit(what, "covariates", name, "slope")
             known |= {name} | {new for new, of in FOLLOW.items() if set(of) <= known | {name}}
         for name, (low, high) in self.strata.items():
             if name not in known:
-                raise Misfit(f"no covariate; allowed: {', '.join(sorted(known))}", "strata", name)
+                raise Misfit(f"strata names {name}; allowed: {', '.join(sorted(known))}", "strata", name)
             if low >= high:
-                raise Misfit(f"{low:g} must be below {high:g}", "strata", name)
+                raise Misfit(f"strata.{name}: {low} must be below {high}", "strata", name)
             if name == "density" and high > DENSEST:
-                raise Misfit(f"{high:g} is beyond what is drawn; at most {DENSEST}", "strata", name)
+                what = f"strata.density: {high} is beyond what is drawn; at most {DENSEST}"
+                raise Misfit(what, "strata", name)
         return self

@@ -75,7 +75,11 @@ def branches(canvas: Canvas, rows: jax.Array, reach_mm: float) -> jax.Array:
 
 
 def taken(rows: jax.Array) -> Taken:
-    """What branches take of what they run through, but for their round ends."""
+    """What branches take of what they run through, but for their round ends: cones from end to end.
+
+    Args:
+        rows: as of `grow`, [branch, 8] [mm].
+    """
     middle = 0.5 * (rows[:, :3] + rows[:, 3:6])
     long = jnp.linalg.norm(rows[:, 3:6] - rows[:, :3], axis=1)
     start, end = rows[:, 6], rows[:, 7]
