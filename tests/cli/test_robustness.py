@@ -120,7 +120,7 @@ def test_bad_label_file_stops_the_run_with_its_name(
     assert list(out.glob("parts/*")) == []
     assert results(out) == []
     told(phantomsim("sample", generator_of(trial), "--out", tmp_path / "phantoms"), 2, *texts)
-    assert list((tmp_path / "phantoms").iterdir()) == []
+    assert not (tmp_path / "phantoms").exists()
 
 
 @pytest.mark.slow
