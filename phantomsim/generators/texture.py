@@ -15,7 +15,7 @@ from phantomsim.grid import Grid
 #: Tissues that are even: fluids and gas, which are stirred, the lens and what is made.
 FLUIDS = {"air", "water", "csf", "blood", "bladder", "gallbladder", "bile", "urine", "eye"}
 EVEN = frozenset(FLUIDS | {"lens", "polycarbonate", "carbon"})
-EDGES = (64, 128)  # voxels of a tile; powers of two for the transform. The field repeats beyond.
+EDGES = (64, 96, 128)  # voxels of a tile; small factors for the transform. The field repeats beyond.
 CUT_SD = 4.0  # the density stays believable
 LEAST = 0.05  # and positive, in lung and spongy bone too
 

@@ -188,10 +188,10 @@ class Canvas:
         return jnp.stack([low, high, z[0], z[-1]])
 
     def _where(self, there: jax.Array | None, draw: Callable[[jax.Array], jax.Array]) -> None:
-        ink = self._ink
-        ink = draw(ink) if there is None else jax.lax.cond(there, draw, lambda same: same, ink)
-        # The barrier keeps the compiler from drawing all earlier organs again inside each later one.
-        self._ink = jax.lax.optimization_barrier(ink)
+        # Always a condition: no compiler looks through one, else it would draw all earlier organs again inside each
+        # later one.
+        there = jnp.asarray(self.voxel_mm) > 0 if there is None else there
+        self._ink = jax.lax.cond(there, draw, lambda same: same, self._ink)
 
     def _over(self, ink: jax.Array, label: jax.Array, cover: jax.Array, on: Sequence[str]) -> jax.Array:
         now = unpacked(ink)
@@ -335,5 +335,9 @@ def pooled(samples: jax.Array, finer: int) -> jax.Array:
 
 
 def keep(*fields: jax.Array) -> tuple[jax.Array, ...]:
-    """The fields, computed once: the compiler may not draw them again inside each use."""
-    return jax.lax.optimization_barrier(fields)  # type: ignore[no-any-return]
+    """The fields, computed once: the compiler may not draw them again inside each use.
+
+    It looks through no condition. XLA takes its own `optimization_barrier` away before it fuses on CPUs (jaxlib 0.10).
+    """
+    there = ~jnp.isnan(fields[0].ravel()[0])
+    return jax.lax.cond(there, lambda *same: same, lambda *none: tuple(-v for v in none), *fields)  # type: ignore[no-any-return]

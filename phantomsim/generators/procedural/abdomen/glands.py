@@ -10,7 +10,14 @@ from phantomsim.generators.procedural.abdomen.frame import spine_y
 from phantomsim.generators.procedural.abdomen.wall import CAVITY
 from phantomsim.generators.procedural.canvas import Canvas, Numbers
 from phantomsim.generators.procedural.common.curves import smooth, table
-from phantomsim.generators.procedural.shapes import ellipsoid, moved, smooth_cut, tubes, turned
+from phantomsim.generators.procedural.shapes import (
+    ellipsoid,
+    moved,
+    sine,
+    smooth_cut,
+    tubes,
+    turned,
+)
 
 
 def spleen(canvas: Canvas, n: Numbers, f: Numbers) -> None:
@@ -22,7 +29,7 @@ def spleen(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     body = ellipsoid(q, (0.0, 0.0, 0.0), (33.0 * size, 52.0 * size, 58.0 * size))
     hollow = ellipsoid(q, (42.0 * size, 8.0, 0.0), (24.0 * size, 40.0 * size, 50.0 * size))
     field = smooth_cut(body, -hollow, 8.0)
-    field = field + 1.6 * jnp.sin(0.09 * q[1] + w[34]) * jnp.sin(0.08 * q[2] + w[35])
+    field = field + 1.6 * sine(0.09 * q[1] + w[34]) * sine(0.08 * q[2] + w[35])
     canvas.organ("spleen", "spleen", field, (CAVITY,), n["spleen_mL"])
 
 
@@ -44,7 +51,7 @@ def pancreas(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     c = smooth(points, 3)
     x, y, z = canvas.p
     field = tubes(canvas.p, [(a[:3], b[:3], a[3], b[3]) for a, b in pairwise(c)])
-    lobes = jnp.sin(0.55 * x + w[36]) * jnp.sin(0.5 * z + w[37]) + jnp.sin(0.5 * y + w[38]) * jnp.sin(0.45 * x)
+    lobes = sine(0.55 * x + w[36]) * sine(0.5 * z + w[37]) + sine(0.5 * y + w[38]) * sine(0.45 * x)
     canvas.organ(
         "pancreas",
         "pancreas",

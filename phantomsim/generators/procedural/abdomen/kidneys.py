@@ -10,7 +10,7 @@ from phantomsim.generators.procedural.abdomen.branches import kidney_place
 from phantomsim.generators.procedural.abdomen.frame import spine_y
 from phantomsim.generators.procedural.abdomen.wall import CAVITY
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
-from phantomsim.generators.procedural.shapes import Point, ellipsoid, moved, smooth_cut, turned, union
+from phantomsim.generators.procedural.shapes import EPS, Point, ellipsoid, moved, smooth_cut, turned, turned_by, union
 
 SIDES = (("left", -1), ("right", 1))
 BOX_MM = 56.0  # about an adrenal
@@ -24,10 +24,11 @@ def kidneys(canvas: Canvas, n: Numbers, f: Numbers) -> None:
     place = [jnp.where(right, a, b) for a, b in zip(kidney_place(f, 1), kidney_place(f, -1), strict=True)]
     volume = jnp.where(right, n["kidney_right_mL"], n["kidney_left_mL"])
     long = 0.5 * n["kidney_length_mm"] * jnp.where(right, 0.99, 1.015)  # the left one is 2.6 % longer (Glodny 2009)
-    lean = jnp.where(right, f["w"][4], f["w"][7])
-    q = turned((x - place[0], canvas.p[1] - place[1], canvas.p[2] - place[2]), side * (0.24 + 0.05 * lean), (0, 2))
-    q = turned(q, side * 0.55, (0, 1))  # the hilum looks forward and inward
-    q = (q[0] * side, q[1], q[2])
+    lean = [0.24 + 0.05 * f["w"][i] for i in (7, 4)]  # of the left one and the right one
+    q = (side * (x - place[0]), canvas.p[1] - place[1], canvas.p[2] - place[2])  # as of the right one
+    c, s = (jnp.where(right, of(lean[1]), of(lean[0])) for of in (jnp.cos, jnp.sin))
+    q = turned_by(q, c, s, (0, 2))
+    q = turned(q, 0.55, (0, 1))  # the hilum looks forward and inward
     wide = jnp.sqrt(1.22 * volume * 750.0 / jnp.pi / long)  # of the ellipsoid with its sinus
     bean = ellipsoid(q, (0.0, 0.0, 0.0), (1.04 * wide, 0.96 * wide, long))
     sinus = ellipsoid(q, (-0.72 * wide, 0.0, 0.0), (0.84 * wide, 0.36 * wide, 0.48 * long))
@@ -46,9 +47,8 @@ def kidneys(canvas: Canvas, n: Numbers, f: Numbers) -> None:
 
     def pyramids() -> jax.Array:
         deep = jnp.maximum(bean - level + n["renal_cortex_mm"], 2.5 - sinus + level)
-        u = jnp.arctan2(q[2] / long, (q[0] + 0.7 * wide) / wide)  # about the sinus, from pole to pole
-        v = jnp.arctan2(q[1], q[0] + 0.7 * wide)
-        columns = 0.1 - jnp.cos(5.0 * u) - 0.5 * jnp.cos(5.0 * v)
+        out = q[0] + 0.7 * wide  # about the sinus; columns from pole to pole, and from front to back
+        columns = 0.1 - _cos5(out / wide, q[2] / long) - 0.5 * _cos5(out, q[1])
         return jnp.maximum(deep, 6.0 * columns)
 
     canvas.put(("kidney-left-medulla", "kidney-right-medulla"), pyramids, on=cortex, z_mm=span)
@@ -61,6 +61,13 @@ def kidneys(canvas: Canvas, n: Numbers, f: Numbers) -> None:
         return jnp.minimum(funnel, calyces)
 
     canvas.put(parts["renal-pelvis"], pelvis, on=(*parts["renal-sinus"], *parts["perirenal-fat"]), z_mm=span)
+
+
+def _cos5(x: jax.Array, y: jax.Array) -> jax.Array:
+    """cos(5 arctan2(y, x)), by Chebyshev's polynomial."""
+    c = x / jnp.sqrt(x * x + y * y + EPS)
+    s = c * c
+    return c * (5.0 + s * (16.0 * s - 20.0))
 
 
 def adrenals(canvas: Canvas, n: Numbers, f: Numbers) -> None:

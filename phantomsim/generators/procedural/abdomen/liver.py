@@ -11,7 +11,14 @@ from phantomsim.generators.procedural.abdomen.frame import spine_y
 from phantomsim.generators.procedural.abdomen.thorax import dome
 from phantomsim.generators.procedural.abdomen.wall import CAVITY
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
-from phantomsim.generators.procedural.shapes import Point, capsule, ellipsoid, smooth_cut, smooth_union
+from phantomsim.generators.procedural.shapes import (
+    Point,
+    capsule,
+    ellipsoid,
+    sine,
+    smooth_cut,
+    smooth_union,
+)
 
 DEPTH = 6  # generations of forks of a tree
 LONG_MM = 110.0  # of the first branches with their radii
@@ -34,7 +41,7 @@ def shape(p: Point, n: Numbers, f: Numbers) -> tuple[jax.Array, jax.Array]:
     body = smooth_union(right, left, 34.0)
     tilt = 0.52 + 0.05 * w[29]
     below = -tilt * 0.62 * (x - 34.0) - 0.22 * (y - 20.0) - 0.80 * (z - 2.0 - lift - 4.0 * w[30])  # the visceral face
-    below = below + 2.2 * jnp.sin(0.045 * x + w[31]) * jnp.sin(0.05 * y + w[32])
+    below = below + 2.2 * sine(0.045 * x + w[31]) * sine(0.05 * y + w[32])
     behind = (
         spine_y(f, z) + 23.0 - y - 0.5 * jnp.maximum(x - 22.0, 0.0) + 1.6 * jnp.maximum(12.0 - x, 0.0)
     )  # ends before the spine
@@ -84,7 +91,7 @@ def _cleft(p: Point, f: Numbers) -> jax.Array:
     h, w = f["h"], f["w"]
     along, up = y - 0.70 * f["b"], z - 22.0 * h
     deep = jnp.sqrt(along**2 + up**2 + 1.0) - 24.0
-    middle = 9.0 * h + (0.25 + 0.1 * w[31]) * along + 1.5 * jnp.sin(0.14 * along + 0.1 * up + w[32])
+    middle = 9.0 * h + (0.25 + 0.1 * w[31]) * along + 1.5 * sine(0.14 * along + 0.1 * up + w[32])
     half = 2.2 * jnp.sqrt(jnp.clip(-deep / 24.0, 0.0, 1.0))
     return jnp.maximum(jnp.abs(x - middle) - half, deep)
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from phantomsim.generators.procedural.abdomen.wall import CAVITY, TRUNK
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
 from phantomsim.generators.procedural.common.curves import along
-from phantomsim.generators.procedural.shapes import Point, brick, capsule, ellipsoid, smooth_union, union
+from phantomsim.generators.procedural.shapes import Point, arctan2, brick, capsule, ellipsoid, smooth_union, union
 
 MUSCLES = ("quadratus-lumborum", "psoas", "erector-spinae", "gluteus-maximus", "gluteus-medius", "iliacus")
 SIDES = ("left", "right")
@@ -90,7 +90,7 @@ def _sacrum(canvas: Canvas, f: Numbers, q: Point) -> None:
     x, y, z = q
     dy, dz = y - 22.0, z + 63.0
     out = jnp.sqrt(dy * dy + dz * dz + 1e-4) - ARC_MM  # positive behind
-    s = (jnp.arctan2(dz, dy) - 1.9) % (2 * jnp.pi)  # 0 at the promontory, growing downwards
+    s = (arctan2(dz, dy) - 1.9) % (2 * jnp.pi)  # 0 at the promontory, growing downwards
     t = s / 2.15
     t = jnp.where(s > 4.5, 0.0, t)
     thick = along(t, (0.0, 0.35, 0.7, 0.78, 1.0), (17.0, 13.5, 8.5, 7.0, 5.0), 0.03)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from phantomsim.generators.procedural.abdomen.frame import CHEST_PITCH
 from phantomsim.generators.procedural.abdomen.wall import TRUNK
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
+from phantomsim.generators.procedural.shapes import arctan2, sine
 
 RIBS = (5, 6, 7, 8, 9, 10, 11, 12)
 CORTEX_MM = 1.1  # unverified
@@ -19,7 +20,7 @@ def ribs(canvas: Canvas, f: Numbers, t: Numbers) -> None:
     """Paint the ribs, labelled by number and side."""
     x, y, z = canvas.p
     span = (-1.9 * f["pitch"], 1e4)
-    turn = jnp.arctan2(jnp.abs(x) / t["a"], (t["y"] - y) / t["b"]) / jnp.pi  # 0 behind, 1 in front
+    turn = arctan2(jnp.abs(x) / t["a"], (t["y"] - y) / t["b"]) / jnp.pi  # 0 behind, 1 in front
     depth = -t["fascia"]
     up = z + DROP_MM * f["h"] * _drop(turn) - 0.5 * f["pitch"]
     pitch = CHEST_PITCH * f["pitch"]
@@ -46,7 +47,7 @@ def ribs(canvas: Canvas, f: Numbers, t: Numbers) -> None:
 
 def _drop(turn: jax.Array) -> jax.Array:
     """How far a rib has come down at an angle, in parts of the whole; the cartilage climbs again."""
-    down = jnp.sin(0.5 * jnp.pi * jnp.clip(turn / 0.74, 0.0, 1.0)) ** 1.3
+    down = sine(0.5 * jnp.pi * jnp.clip(turn / 0.74, 0.0, 1.0)) ** 1.3
     return down - 5.2 * jnp.maximum(turn - 0.72, 0.0) ** 1.35
 
 

@@ -75,18 +75,11 @@ def _sum(e: Point, rows: jax.Array) -> jax.Array:
 
     def step(total: jax.Array, some: jax.Array) -> tuple[jax.Array, None]:
         for r in some:
-            total = total + r[4] * _wave(e[0] * r[0] + e[1] * r[1] + e[2] * r[2] + r[3])
+            total = total + r[4] * shapes.wave(e[0] * r[0] + e[1] * r[1] + e[2] * r[2] + r[3])
         return total, None
 
     shape = jnp.broadcast_shapes(*(v.shape for v in e))
     return jax.lax.scan(step, jnp.zeros(shape, jnp.float32), rows.reshape(-1, _AT_ONCE, 5))[0]
-
-
-def _wave(turns: jax.Array) -> jax.Array:
-    """sin(2 pi turns) to 0.001, by parabolas: the exact one takes 20 times as long, half of all that a breast takes."""
-    t = turns - jnp.round(turns)
-    half = 8.0 * t * (1.0 - 2.0 * jnp.abs(t))
-    return half * (0.775 + 0.225 * jnp.abs(half))
 
 
 def _gap(e: Point, f: Frame, ends: jax.Array) -> jax.Array:

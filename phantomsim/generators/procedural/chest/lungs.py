@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from phantomsim.generators.procedural import trees
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
 from phantomsim.generators.procedural.chest.frame import Frame, back_mm, cage, dome, front_mm, right, spine_front_mm
-from phantomsim.generators.procedural.shapes import Point, ellipsoid, smooth_union
+from phantomsim.generators.procedural.shapes import Point, ellipsoid, sine, smooth_union
 
 LOBES = {"left": ("upper", "lower"), "right": ("upper", "middle", "lower")}
 ALL = tuple(f"lung-{side}-{lobe}" for side in ("left", "right") for lobe in LOBES[side])
@@ -28,7 +28,7 @@ def oblique(f: Frame, p: Point) -> jax.Array:
     """Field [mm] of what lies below the oblique fissure: from T4 behind to the sixth rib in front."""
     x, y, z = p
     lean = 0.86 + 0.06 * f.wobble[11] + jnp.where(x > 0, 0.0, 0.12)
-    bend = 5.0 * jnp.sin(0.022 * x / f.k + f.wobble[12]) + 0.0011 * (jnp.abs(x) - 60.0) ** 2
+    bend = 5.0 * sine(0.022 * x / f.k + f.wobble[12]) + 0.0011 * (jnp.abs(x) - 60.0) ** 2
     plane = z - 66.0 * f.s + lean * (y - back_mm(f, z)) * f.s / f.k + bend
     ahead = y - front_mm(f, z) + 42.0 * f.k  # middle lobe and lingula reach the diaphragm in front
     return jnp.maximum(plane / jnp.sqrt(1.0 + lean * lean), 0.9 * ahead)
@@ -36,7 +36,7 @@ def oblique(f: Frame, p: Point) -> jax.Array:
 
 def horizontal(f: Frame, p: Point) -> jax.Array:
     """Field [mm] of what lies below the horizontal fissure, at the fourth costal cartilage."""
-    return p[2] - 12.0 * f.s + 0.1 * (p[1] - 40.0) + 4.0 * jnp.sin(0.03 * p[0] + f.wobble[13])
+    return p[2] - 12.0 * f.s + 0.1 * (p[1] - 40.0) + 4.0 * sine(0.03 * p[0] + f.wobble[13])
 
 
 def septum(f: Frame, p: Point) -> jax.Array:

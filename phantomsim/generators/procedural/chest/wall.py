@@ -15,7 +15,7 @@ from phantomsim.generators.procedural.chest.frame import (
     half_width_mm,
     middle_mm,
 )
-from phantomsim.generators.procedural.shapes import Number, Point, ellipsoid, smooth_union, tubes
+from phantomsim.generators.procedural.shapes import Number, Point, ellipsoid, sine, smooth_union, tubes
 
 ORGANS = {
     "skin": "skin",
@@ -138,9 +138,9 @@ def _glands(canvas: Canvas, n: Numbers, f: Frame, breast: jax.Array, volume: jax
     p = canvas.p
     large = (n["breast_mL"] / 700.0) ** (1.0 / 3.0)
     q = (jnp.abs(p[0]) - x - 2.0 * large, p[1] - y - RIB_MM - pectoral_mm(n) - 18.0 * large, p[2] - z)
-    lobes = 6.0 * jnp.sin(0.21 * q[0] + f.wobble[6]) * jnp.sin(0.19 * q[2] + f.wobble[7]) * jnp.sin(0.17 * q[1] + 1.0)
-    lobules = jnp.sin(0.46 * q[0] + f.wobble[7]) * jnp.sin(0.43 * q[2] + f.wobble[6])
-    lobules = lobules + jnp.sin(0.31 * q[1] + 0.3 * q[0])
+    lobes = 6.0 * sine(0.21 * q[0] + f.wobble[6]) * sine(0.19 * q[2] + f.wobble[7]) * sine(0.17 * q[1] + 1.0)
+    lobules = sine(0.46 * q[0] + f.wobble[7]) * sine(0.43 * q[2] + f.wobble[6])
+    lobules = lobules + sine(0.31 * q[1] + 0.3 * q[0])
     apart = 3.0 * (26.0 - jnp.abs(p[0]))  # steep, as the skin: the densest do not reach it, nor each other
     ball = ellipsoid(q, (0.0, 0.0, 0.0), (44.0 * large, 34.0 * large, 42.0 * large))
     cone = jnp.maximum(jnp.maximum(ball, apart), 2.5 * (breast + 7.0)) + lobes + 1.8 * lobules

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from phantomsim.generators.procedural import boxes
 from phantomsim.generators.procedural.canvas import Canvas, Number
 from phantomsim.generators.procedural.common.curves import smooth
-from phantomsim.generators.procedural.shapes import Point, moved
+from phantomsim.generators.procedural.shapes import Point, moved, wave
 
 FAR_MM = 60.0
 _HALF, _PER_MM = 32768, 512  # of 16 bits that hold a length, and how finely it is kept
@@ -75,8 +75,8 @@ def _segment(p: Point, row: jax.Array, folds: float, pitch_mm: float) -> Trail:
     radius = row[3] + t * (row[8] - row[3])
     gas = (row[4] + t * (row[9] - row[4])) * radius
     if folds:
-        wave = 0.5 + 0.5 * jnp.cos((2 * jnp.pi / pitch_mm) * (row[10] + t * (row[11] - row[10])))
-        radius = radius * (1.0 + 0.1 * folds - folds * wave * wave * wave)
+        fold = 0.5 + 0.5 * wave((row[10] + t * (row[11] - row[10])) / pitch_mm + 0.25)
+        radius = radius * (1.0 + 0.1 * folds - folds * fold * fold * fold)
     return Trail(jnp.sqrt(away + 1e-6) - radius, gas - (d[1] - t * line[1]))
 
 

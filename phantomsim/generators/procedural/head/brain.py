@@ -15,9 +15,11 @@ import jax.numpy as jnp
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
 from phantomsim.generators.procedural.shapes import (
     Point,
+    arctan2,
     capsule,
     chain,
     ellipsoid,
+    sine,
     smooth_union,
     superellipse,
     union,
@@ -106,7 +108,7 @@ def _folds(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> jax.Array:
     medial = jnp.where(callosum < 0, 30.0, p[0] - 0.3)
     depth = union(outer, medial)
     sheet = sheet + 3.0 * (jnp.maximum(depth, 0.0) / jnp.maximum(deep, 6.0)) ** 3
-    lateral = jnp.abs(p[2] + 5.0 + 0.35 * (p[1] - 5.0) + 3.5 * jnp.sin(0.13 * p[0] + w[71])) * 0.85 - 0.4
+    lateral = jnp.abs(p[2] + 5.0 + 0.35 * (p[1] - 5.0) + 3.5 * sine(0.13 * p[0] + w[71])) * 0.85 - 0.4
     lateral = jnp.maximum(jnp.maximum(lateral, 37.0 + w[70] - p[0]), jnp.abs(p[1] - 3.0) - 37.0)
     insula = jnp.maximum(
         0.95 * jnp.abs(p[0] - 38.5 - w[70] + 0.3 * (p[2] + 5.0)) - 0.4,
@@ -118,8 +120,8 @@ def _folds(canvas: Canvas, p: Point, n: Numbers, case: jax.Array) -> jax.Array:
 def _hind(canvas: Canvas, p: Point, s: Spaces) -> None:
     """Cerebellum with its folia, brain stem."""
     radius = jnp.sqrt((p[1] + 34.0) ** 2 + (p[2] + 26.0) ** 2 + 0.3 * p[0] ** 2)
-    angle = jnp.arctan2(p[2] + 26.0, p[1] + 34.0)
-    folia = 3.0 * jnp.sin(11.0 * angle + 0.09 * p[0]) * jnp.clip(radius / 20.0, 0.0, 1.0)
+    angle = arctan2(p[2] + 26.0, p[1] + 34.0)
+    folia = 3.0 * sine(11.0 * angle + 0.09 * p[0]) * jnp.clip(radius / 20.0, 0.0, 1.0)
     canvas.put("cerebellar-cortex", s.cerebellum)
     canvas.put("cerebellar-white-matter", s.cerebellum + 7.5 + folia, on=["cerebellar-cortex"])
     # Peduncles end near the cerebellum's surface: between its folia they would be crumbs.

@@ -7,7 +7,16 @@ import jax.numpy as jnp
 
 from phantomsim.generators.procedural.canvas import Canvas, Numbers
 from phantomsim.generators.procedural.head.organs import pair
-from phantomsim.generators.procedural.shapes import Point, capsule, chain, ellipsoid, superellipse, union
+from phantomsim.generators.procedural.shapes import (
+    Point,
+    arctan2,
+    capsule,
+    chain,
+    ellipsoid,
+    sine,
+    superellipse,
+    union,
+)
 
 SOFT = ["soft-tissue", "subcutaneous-fat", "neck-muscles"]
 
@@ -49,7 +58,7 @@ def _upper(canvas: Canvas, p: Point, w: jax.Array) -> None:
 
     canvas.put("facial-bones", bone, on=[*SOFT, "temporalis-left", "temporalis-right"], z_mm=z_mm)
     canvas.put("facial-marrow", lambda: bone() + 2.2, on=["facial-bones"], z_mm=z_mm)
-    dent = 2.0 * jnp.sin(0.12 * p[1] + w[73]) * jnp.sin(0.13 * p[2] + w[74])
+    dent = 2.0 * sine(0.12 * p[1] + w[73]) * sine(0.13 * p[2] + w[74])
     sinus = lambda: ellipsoid(p, (29.0, 57.0, -56.0), (12.0 + w[75], 15.5, 15.5 + w[76])) + dent  # noqa: E731
     canvas.put(pair("maxillary-sinus"), sinus, on=["facial-bones", "facial-marrow", *SOFT], z_mm=z_mm)
 
@@ -72,8 +81,8 @@ def _teeth(canvas: Canvas, p: Point) -> None:
 
     def rows() -> jax.Array:
         x, y, z = p
-        along = jnp.arctan2(x, (y - 44.0) * 0.65)
-        comb = 0.9 * (jnp.cos(16.0 * along) < -0.72)
+        along = arctan2(x, (y - 44.0) * 0.65)
+        comb = 0.9 * (sine(16.0 * along + 0.5 * jnp.pi) < -0.72)
         arch = jnp.abs(superellipse(x, y - 44.0, 25.0, 39.0, 2.2)) - 3.6
         tall = jnp.minimum(jnp.abs(z + 84.5) - 5.0, jnp.abs(z + 95.5) - 5.0)
         return jnp.maximum(jnp.maximum(arch, tall), 46.0 - y) + comb
@@ -88,7 +97,7 @@ def _nose(canvas: Canvas, p: Point, n: Numbers) -> None:
     narrow = 14.0 - 0.22 * jnp.clip(z + 60.0, 0.0, 40.0)
     cavity = lambda: jnp.maximum(superellipse(x, z + 48.0, narrow, 20.0, 2.5), jnp.abs(y - 64.0) - 36.0)  # noqa: E731
     canvas.put("mucosa", cavity, on=[*SOFT, "facial-bones", "facial-marrow"], z_mm=z_mm)
-    scroll = jnp.abs(x - 6.6 - 2.0 * jnp.sin(0.36 * (z + 30.0))) - 1.7 + 0.4 * n["wobble"][7]
+    scroll = jnp.abs(x - 6.6 - 2.0 * sine(0.36 * (z + 30.0))) - 1.7 + 0.4 * n["wobble"][7]
     canvas.put("airway", lambda: jnp.maximum(cavity() + 2.0, scroll), on=["mucosa"], z_mm=z_mm)
     canvas.put(
         "nasal-cartilage",
@@ -102,8 +111,8 @@ def _nose(canvas: Canvas, p: Point, n: Numbers) -> None:
         superellipse(x, y - 52.0, 11.5, 22.0, 3.0), jnp.abs(z + 27.0) - 6.5
     )
     w = n["wobble"]
-    bend = jnp.sin(0.21 * y + w[71]) + jnp.sin(0.17 * z + 0.3 * x + w[72])
-    walls = jnp.minimum(jnp.abs(jnp.sin(0.3 * x + 0.7 * bend)), jnp.abs(jnp.sin(0.24 * y + 0.6 * bend))) * 3.0
+    bend = sine(0.21 * y + w[71]) + sine(0.17 * z + 0.3 * x + w[72])
+    walls = jnp.minimum(jnp.abs(sine(0.3 * x + 0.7 * bend)), jnp.abs(sine(0.24 * y + 0.6 * bend))) * 3.0
     canvas.put("facial-bones", cells, z_mm=(-36.0, -18.0))
     canvas.put(
         "ethmoid-cells", lambda: jnp.maximum(cells() + 1.0, 0.5 - walls), on=["facial-bones"], z_mm=(-36.0, -18.0)

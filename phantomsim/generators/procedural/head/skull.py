@@ -7,7 +7,13 @@ import jax.numpy as jnp
 
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
 from phantomsim.generators.procedural.head.organs import pair
-from phantomsim.generators.procedural.shapes import capsule, ellipsoid, superellipse, union
+from phantomsim.generators.procedural.shapes import (
+    capsule,
+    ellipsoid,
+    sine,
+    superellipse,
+    union,
+)
 
 SOFT = ["soft-tissue", "subcutaneous-fat", "neck-muscles", "vertebrae", "vertebral-marrow", "discs", "airway", "mucosa"]
 FORAMEN = (0.0, -30.0)  # middle of the foramen magnum (x, y) [mm]
@@ -17,7 +23,7 @@ def skull(canvas: Canvas, n: Numbers, case: jax.Array) -> None:
     """Vault and base; the foramen magnum stays open."""
     x, y, z = canvas.p
     p, w = (jnp.abs(x), y, z), n["wobble"]
-    thick = n["skull_mm"] * (1.0 + 0.15 * jnp.sin(0.03 * y + w[4]) + 0.25 * jnp.exp(-(((y + 80.0) / 25.0) ** 2)))
+    thick = n["skull_mm"] * (1.0 + 0.15 * sine(0.03 * y + w[4]) + 0.25 * jnp.exp(-(((y + 80.0) / 25.0) ** 2)))
     thick = thick * (1.0 - 0.45 * jnp.exp(-(((p[0] - 66.0) / 14.0) ** 2) - (((z + 12.0) / 22.0) ** 2)))  # squama
     base = jnp.clip(-(z + 28.0) / 16.0, 0.0, 1.0) * jnp.exp(-((p[0] / 34.0) ** 2))
     thick = thick + 5.0 * base
@@ -43,7 +49,7 @@ def _base(canvas: Canvas, p: tuple[jax.Array, jax.Array, jax.Array]) -> None:
     canvas.put("skull", bone, z_mm=z_mm)
     canvas.put("diploe", lambda: union(petrous() + 3.0, clivus() + 2.0), on=["skull"], z_mm=z_mm)
     cells = lambda: jnp.maximum(  # noqa: E731
-        _mastoid(p) + 2.0, 1.2 * (0.15 - jnp.sin(0.9 * p[0]) * jnp.sin(0.8 * p[1] + 1.0) * jnp.sin(0.85 * p[2]))
+        _mastoid(p) + 2.0, 1.2 * (0.15 - sine(0.9 * p[0]) * sine(0.8 * p[1] + 1.0) * sine(0.85 * p[2]))
     )
     canvas.put(pair("mastoid-cells"), cells, on=["skull"], z_mm=z_mm)
 
