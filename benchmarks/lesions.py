@@ -6,7 +6,7 @@ medians over patients.
 python benchmarks/lesions.py [KIND ...]
 """
 
-import sys
+import argparse
 import time
 from statistics import median
 
@@ -31,8 +31,11 @@ def framed(small: Phantom) -> Phantom:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kinds", metavar="KIND", nargs="*", default=catalogue.names())
+    kinds = parser.parse_args().kinds
     print("| kind | lesions | wall [s] | processor [s] |\n| --- | --- | --- | --- |")
-    for name in sys.argv[1:] or catalogue.names():
+    for name in kinds:
         kind = catalogue.kind(name)
         small = bodies.body_for(kind.host)
         fine = bodies.head(0.9) if small.tissues == bodies.HEAD else bodies.trunk(small.tissues[3:], 0.9, 40.0)

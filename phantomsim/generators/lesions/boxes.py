@@ -8,9 +8,9 @@ import numpy as np
 
 
 def bounds(region: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box around a region; an empty one where there is nothing."""
-    flat = np.asarray(region.any(axis=0))
-    lines = [region.any(axis=(1, 2)), flat.any(axis=1), flat.any(axis=0)]
+    """The smallest box around a region, bool, or around labels above 0; an empty one where there is nothing."""
+    flat = np.asarray(region.max(axis=0, initial=0))
+    lines = [region.max(axis=(1, 2), initial=0), flat.any(axis=1), flat.any(axis=0)]
     found = [np.flatnonzero(line) for line in lines]
     return tuple(slice(int(i[0]), int(i[-1]) + 1) if len(i) else slice(0, 0) for i in found)
 

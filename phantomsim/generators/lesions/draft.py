@@ -19,7 +19,7 @@ from phantomsim.generators.lesions.forms import CONFORMING, field, form
 from phantomsim.generators.lesions.kind_spec import LesionKind
 from phantomsim.generators.lesions.mass import midline_shift_mm, pushed
 from phantomsim.generators.lesions.room import Room, overlay_of, taken_by
-from phantomsim.generators.lesions.voxels import Form, ball_radius_mm, box_shape, core, draw, sizes
+from phantomsim.generators.lesions.voxels import Form, ball_radius_mm, box_shape, core, draw, sizes, spanned, touches
 from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Phantom, boxed
 
@@ -79,11 +79,8 @@ class Draft:
             if (middle - reach < 0).any() or (middle + reach > np.array(grid.shape) - 1).any():
                 return None, EDGE
             box, start = self._boxed(grid, middle, self.largest_mL)
-            centre = middle - start + within - 0.5
-            if not isinstance(self.form, Cluster):
-                surely = core(self.form, self.largest_mL, centre, grid.spacing_mm, box)
-                if why := room.refuses(surely, start, self.largest_mL / grid.voxel_mL):
-                    return None, why  # most places fall here, at a tenth of the cost
+            if why := self._seems_refused(room, start, box, middle - start + within - 0.5):
+                return None, why  # most places fall here, at a tenth of the cost
         found = self.surfaces(room.space, middle, within, self.largest_mL)
         if found is None:
             return None, "room for its volume"
@@ -95,6 +92,23 @@ class Draft:
             assert smaller is not None  # less room is needed
             found = smaller
         return Place(middle, within, found), ""
+
+    def _seems_refused(self, room: Room, start: np.ndarray, box: tuple[int, int, int], centre: np.ndarray) -> str:
+        """The rule that the lesion surely breaks, without drawing it; empty where a drawing must tell."""
+        if self.form is None or isinstance(self.form, Cluster):
+            return ""
+        spacing, volume_mL = room.phantom.grid.spacing_mm, self.largest_mL
+        surely, some = core(self.form, volume_mL, centre, spacing, box)
+        where = tuple(slice(a + s.start, a + s.stop, s.step) for a, s in zip(start, some))
+        if why := room.seems_to_refuse(surely, where):
+            return why
+        offsets = [(np.arange(n) - c) * d for n, c, d in zip(box, centre, spacing)]
+        part = spanned(self.form, ball_radius_mm(volume_mL), offsets)
+        low = np.array([s.start for s in part])
+        for why, voxels in room.barred(start + low, tuple(s.stop - s.start for s in part)):
+            if touches(self.form, volume_mL, centre - low, spacing, voxels):
+                return why
+        return ""
 
     def surfaces(self, space: Space, middle: np.ndarray, within: np.ndarray, volume_mL: float) -> Surfaces | None:
         """The lesion of a volume at a place; None where there is no room for it."""

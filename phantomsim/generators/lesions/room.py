@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,9 +17,11 @@ from phantomsim.generators.lesions.conform import Space
 from phantomsim.generators.lesions.distances import depth_mm, eroded, far_mm
 from phantomsim.generators.lesions.forms import CONFORMING
 from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
+from phantomsim.generators.lesions.voxels import CORE
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
 NEVER_MM = 1000.0  # no place of a body is further from anything
+MANY, DOUBT = 500, 0.03  # voxels of a core from which shares are told, and by how much these may be wrong
 BLOCK = 4096  # centres whose weights are summed before one of them is looked for
 
 
@@ -85,39 +88,62 @@ class Room:
         shape = [b.stop - b.start for b in self.box]
         return np.array(np.unravel_index(self.centres[which], shape)) + [b.start for b in self.box]
 
-    def refuses(self, fraction: np.ndarray, start: np.ndarray, part_of: float | None = None) -> str:
+    def barred(self, start: np.ndarray, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
+        """Voxels (z, y, x) of a box that a lesion may not touch, and why."""
+        where = boxed(tuple(start), shape)
+        yield "forbidden tissue", np.nonzero(regions.among(np.asarray(self.phantom.label)[where], self.forbidden))
+        if self.taken is not None:
+            yield "another lesion", np.nonzero(self.taken[where])
+
+    def seems_to_refuse(self, core: np.ndarray, where: tuple[slice, ...]) -> str:
+        """The rule that a lesion surely breaks, as some voxels of its `core` tell; empty where they tell of none.
+
+        Args:
+            core: bool [z, y, x], of the voxels of the grid that `where` takes.
+        """
+        if why := self._occupied(core, where):
+            return why
+        count, part = float(core.sum()), CORE**3
+        if count < MANY:
+            return ""
+        inside = float((core & self.host[where]).sum())
+        if part * inside / count + (1.0 - part) < self.place.inside_host - DOUBT:  # were all beyond the core inside
+            return "inside_host"
+        return "one_side" if self._astride(core, where, (1.0 + 10.0 * DOUBT) * count / part) else ""
+
+    def _occupied(self, touched: np.ndarray, where: tuple[slice, ...]) -> str:
+        if (self.forbidden[np.asarray(self.phantom.label)[where]] & touched).any():
+            return "forbidden tissue"
+        return "another lesion" if self.taken is not None and (self.taken[where] & touched).any() else ""
+
+    def refuses(self, fraction: np.ndarray, start: np.ndarray) -> str:
         """The rule that a lesion breaks; empty where it breaks none.
 
         Args:
             fraction: [z, y, x] of a box that lies in the grid.
-            part_of: of how many voxels of lesion this is a part; then only what a part of it can break.
         """
         where = boxed(tuple(start), fraction.shape)
-        touched, here = fraction > 0, np.asarray(self.phantom.label)[where]
-        if (self.forbidden[here] & touched).any():
-            return "forbidden tissue"
-        if self.taken is not None and (self.taken[where] & touched).any():
-            return "another lesion"
-        if part_of is not None:
-            return "one_side" if self._astride(fraction, start, part_of) else ""
+        touched = fraction > 0
+        if why := self._occupied(touched, where):
+            return why
         inside = float(fraction[self.host[where]].sum())
         if inside < self.place.inside_host * float(fraction.sum()) * (1 - 1e-6):
             return "inside_host"
-        if self._astride(fraction, start, float(fraction.sum(dtype=float))):
+        if self._astride(fraction, where, float(fraction.sum(dtype=float))):
             return "one_side"
         for name, gap in self.place.clear_mm.items():
             if gap > 0 and self._nearer(name, touched, where, gap):
                 return f"clear_mm.{name}"
         return "keep_host" if self._host_left(inside) < self.place.keep_host else ""
 
-    def _astride(self, fraction: np.ndarray, start: np.ndarray, voxels: float) -> bool:
+    def _astride(self, fraction: np.ndarray, where: tuple[slice, ...], voxels: float) -> bool:
         """Whether too much of a lesion of so many voxels lies beyond the brain's middle plane, which is its box's."""
         if self.place.one_side <= 0.5:
             return False
         axis, box = self.phantom.grid.sideways, self.space.inside()[1]
-        middle = 0.5 * (box[axis].start + box[axis].stop - 1) - start[axis]
+        middle, at = 0.5 * (box[axis].start + box[axis].stop - 1), where[axis]
         along = fraction.sum(axis=tuple(a for a in range(3) if a != axis), dtype=float)
-        left = np.clip(middle - np.arange(len(along)) + 0.5, 0.0, 1.0) @ along
+        left = np.clip(middle - np.arange(at.start, at.stop, at.step) + 0.5, 0.0, 1.0) @ along
         return bool(min(left, along.sum() - left) > (1.0 - self.place.one_side) * voxels * (1.0 + 1e-6))
 
     def _nearer(self, name: str, touched: np.ndarray, where: tuple[slice, ...], gap_mm: float) -> bool:

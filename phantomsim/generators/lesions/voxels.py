@@ -19,6 +19,8 @@ from phantomsim.errors import PlacementError
 SAMPLES_PER_RADIUS = 12  # of the sub-grid; per voxel edge at least LEAST and at most MOST
 LEAST, MOST = 2, 12
 LOOKS = 8  # voxels per radius that a fast look takes
+CORE = 0.95  # of the radius: what a fast look takes for the lesion
+SURELY = 0.99  # of the radius: the one that holds the volume in voxels differs by some thousandths
 MAX_SAMPLES = 2**23  # of all voxels at the edge together; beyond, each gets fewer
 
 
@@ -174,14 +176,31 @@ def fractions(
 
 def core(
     shape: Form, volume_mL: float, centre: np.ndarray, spacing_mm: tuple[float, ...], box: tuple[int, int, int]
-) -> np.ndarray:
-    """Some of the voxels that the lesion surely touches, 1 or 0, float32 [z, y, x]: a fast look before `fractions`."""
+) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """Which of some voxels of the box the lesion surely touches, bool [z, y, x], and which these are.
+
+    A fast look before `fractions`.
+    """
     radius = ball_radius_mm(volume_mL)
-    some = tuple(slice(None, None, max(1, int(radius / d / LOOKS))) for d in spacing_mm)
+    some = tuple(slice(0, n, max(1, int(radius / d / LOOKS))) for n, d in zip(box, spacing_mm))
     offsets = [((np.arange(n) - c) * d)[s] for n, c, d, s in zip(box, centre, spacing_mm, some)]
-    out = np.zeros(box, np.float32)
-    out[some] = sizes(shape, offsets, radius, 0.0, radius) < 0.95 * radius
-    return out
+    return sizes(shape, offsets, radius, 0.0, radius) < CORE * radius, some
+
+
+def touches(
+    shape: Form, volume_mL: float, centre: np.ndarray, spacing_mm: tuple[float, ...], voxels: tuple[np.ndarray, ...]
+) -> bool:
+    """Whether the middle of one of some voxels (z, y, x) lies in the lesion: a fast look at what it may not touch."""
+    radius = ball_radius_mm(volume_mL)
+    points = np.stack([(i - c) * d for i, c, d in zip(voxels, centre, spacing_mm)][::-1], axis=-1).astype(np.float32)
+    near = np.einsum("ij,ij->i", points, points) <= (radius * shape.extent[1]) ** 2
+    return bool((shape.size(points[near], radius) < SURELY * radius).any())
+
+
+def spanned(shape: Form, most_mm: float, offsets: list[np.ndarray]) -> tuple[slice, ...]:
+    """The part of a product grid beyond which sizes are surely above `most`; offsets as of `sizes`."""
+    far = shape.extent[1] * most_mm
+    return tuple(slice(*(int(i) for i in np.searchsorted(line, (-far, far)))) for line in offsets)
 
 
 def sizes(shape: Form, offsets: list[np.ndarray], radius_mm: float, least_mm: float, most_mm: float) -> np.ndarray:
@@ -190,13 +209,16 @@ def sizes(shape: Form, offsets: list[np.ndarray], radius_mm: float, least_mm: fl
     Args:
         offsets: from the lesion's centre along z, y, x [mm].
     """
-    z, y, x = np.ix_(*_single(offsets))
-    square, (short, long) = shape.shell(z, y, x)
+    out = np.full([len(line) for line in offsets], np.inf, np.float32)
+    some = spanned(shape, most_mm, offsets)
+    lines = _single([line[s] for line, s in zip(offsets, some)])
+    square, (short, long) = shape.shell(*np.ix_(*lines))
     inside, near = square < (short * max(least_mm, 0.0)) ** 2, square <= (long * most_mm) ** 2
-    out = np.where(inside, np.float32(0.0), np.float32(np.inf))
+    part = out[some]
+    part[inside] = 0.0
     near &= ~inside
-    points = np.stack([line[i] for line, i in zip(_single(offsets), np.nonzero(near))][::-1], axis=-1)
-    out[near] = shape.size(points, radius_mm)
+    points = np.stack([line[i] for line, i in zip(lines, np.nonzero(near))][::-1], axis=-1)
+    part[near] = shape.size(points, radius_mm)
     return out
 
 

@@ -1,11 +1,15 @@
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from phantomsim.errors import GridError, PlacementError, TissueError
+from phantomsim.generators.lesions import bodies, catalogue
+from phantomsim.generators.lesions.draft import Draft
 from phantomsim.generators.lesions.place import place
+from phantomsim.generators.lesions.room import Room
 from phantomsim.generators.lesions.spec import Lesions, VolumeRange
 from phantomsim.generators.lesions.truth import fraction_on, mask_on
 from phantomsim.grid import Grid
@@ -110,3 +114,30 @@ def test_truth_on_another_grid_keeps_volume_and_centre(block):
     turned = dataclasses.replace(grid, direction=((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
     with pytest.raises(GridError, match="turned"):
         fraction_on(p, turned)
+
+
+@pytest.mark.parametrize(
+    ("name", "share"), [("haemorrhage-lobar", 0.6), ("liver-metastasis-hypovascular", 0.0), ("solid-nodule", 0.0)]
+)
+def test_what_a_fast_look_refuses_the_drawn_lesion_breaks_a_rule_by(name, share):
+    """Small ones of few voxels are all drawn."""
+    kind = catalogue.kind(name)
+    body = bodies.body_for(kind.host)
+    key = jax.random.key(4)
+    fast, drawn = 0, 0
+    for i in range(8):
+        draft = Draft.of(kind, jax.random.fold_in(key, i), jax.random.fold_in(key, 100 + i), np.full(32, 0.5))
+        volume_mL = kind.volume_mL.quantile(0.7)
+        draft = dataclasses.replace(draft, volume_mL=volume_mL, largest_mL=volume_mL)
+        room = Room.of(body, kind)
+        for u in draft.places(25):
+            middle, within = room.draw(u[0]), u[1:]
+            box, start = draft._boxed(body.grid, middle, draft.largest_mL)
+            if (start < 0).any() or (start + box > body.grid.shape).any():
+                continue
+            seen = draft.surfaces(room.space, middle, within, draft.largest_mL)
+            why = room.refuses(seen.whole, seen.start)
+            told = draft._seems_refused(room, start, box, middle - start + within - 0.5)
+            assert why or not told
+            fast, drawn = fast + bool(told), drawn + bool(why)
+    assert fast >= share * drawn
