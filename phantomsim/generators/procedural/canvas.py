@@ -188,10 +188,10 @@ class Canvas:
         return jnp.stack([low, high, z[0], z[-1]])
 
     def _where(self, there: jax.Array | None, draw: Callable[[jax.Array], jax.Array]) -> None:
-        # Always a condition: no compiler looks through one, else it would draw all earlier organs again inside each
-        # later one.
+        # Always a condition: compilers look through none, else they would draw all earlier organs again inside each
+        # later one. The barrier does the same where the condition is no branch, as in a map over patients on a GPU.
         there = jnp.asarray(self.voxel_mm) > 0 if there is None else there
-        self._ink = jax.lax.cond(there, draw, lambda same: same, self._ink)
+        self._ink = jax.lax.optimization_barrier(jax.lax.cond(there, draw, lambda same: same, self._ink))
 
     def _over(self, ink: jax.Array, label: jax.Array, cover: jax.Array, on: Sequence[str]) -> jax.Array:
         now = unpacked(ink)
@@ -337,7 +337,8 @@ def pooled(samples: jax.Array, finer: int) -> jax.Array:
 def keep(*fields: jax.Array) -> tuple[jax.Array, ...]:
     """The fields, computed once: the compiler may not draw them again inside each use.
 
-    It looks through no condition. XLA takes its own `optimization_barrier` away before it fuses on CPUs (jaxlib 0.10).
+    It looks through no condition; the barrier alone is taken away before fusion on CPUs (jaxlib 0.10).
     """
     there = ~jnp.isnan(fields[0].ravel()[0])
-    return jax.lax.cond(there, lambda *same: same, lambda *none: tuple(-v for v in none), *fields)  # type: ignore[no-any-return]
+    kept = jax.lax.cond(there, lambda *same: same, lambda *none: tuple(-v for v in none), *fields)
+    return jax.lax.optimization_barrier(kept)  # type: ignore[no-any-return]
