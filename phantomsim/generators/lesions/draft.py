@@ -67,6 +67,11 @@ class Draft:
         made = None if isinstance(kind.shape, CONFORMING) else form(kind.shape, shape, own)
         return cls(kind, made, shape, where, numbers if len(numbers) else np.full(32, 0.5))
 
+    @property
+    def quickly_refused(self) -> bool:
+        """Whether most places that do not suit are told without drawing the lesion."""
+        return self.form is not None and not isinstance(self.form, Cluster)
+
     def places(self, tries: int) -> Iterable[np.ndarray]:
         """Four uniform numbers for each place that may be tried."""
         return np.asarray(jax.random.uniform(self.where, (tries, 4)), float)
@@ -96,7 +101,7 @@ class Draft:
     def _seems_refused(self, room: Room, start: np.ndarray, box: tuple[int, int, int], centre: np.ndarray) -> str:
         """The rule that the lesion surely breaks, without drawing it; empty where a drawing must tell."""
         if self.form is None or isinstance(self.form, Cluster):
-            return ""
+            return ""  # as `quickly_refused` tells
         spacing, volume_mL = room.phantom.grid.spacing_mm, self.largest_mL
         surely, some = core(self.form, volume_mL, centre, spacing, box)
         where = tuple(slice(a + s.start, a + s.stop, s.step) for a, s in zip(start, some))

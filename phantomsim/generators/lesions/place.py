@@ -21,6 +21,8 @@ from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.keys import Stream, patient_key
 from phantomsim.phantom import Facts, Phantom
 
+LEAST, MOST = 200, 2000  # places tried for a lesion: where each one is drawn, and where a fast look refuses most
+
 _COUNT, _NUMBERS = 1 << 20, 1 << 16  # folded into keys: for the number of lesions, for the figures of each
 
 
@@ -140,7 +142,7 @@ def _put(
     """The patient with one more lesion, and what is told of it; None where it is left out, counted by its reason."""
     found, subject = None, room.phantom.facts.subject
     try:
-        found, why = _try(draft, room, lesions.max_tries)
+        found, why = _try(draft, room, _tries(draft, lesions))
         refused.update(why)
         if found is not None:
             return draft.into(room.phantom, found, room.space)
@@ -152,6 +154,10 @@ def _put(
             raise error if named else type(error)(f"{subject}: lesion {number + 1} of {kind.name}: {error}") from None
         refused["near" if isinstance(error, TissueError) else "voxel size" if found is None else "mass_effect"] += 1
     return None
+
+
+def _tries(draft: Draft, lesions: Lesions) -> int:
+    return lesions.max_tries or (MOST if draft.quickly_refused else LEAST)
 
 
 def _try(draft: Draft, room: Room, tries: int) -> tuple[Any, Counter[str]]:
@@ -179,14 +185,15 @@ def _failure(room: Room, kind: LesionKind, lesions: Lesions, draft: Draft, why: 
             "lower margin_mm or change host"
         )
     rules = ", ".join(f"{rule} {n} times" for rule, n in why.most_common())
+    tries = _tries(draft, lesions)
     count = kind.count.quantile(0.5) if kind.count.law == "fixed" else number + 1
     what = f"{subject}: lesion {number + 1} of {count:g} ({draft.largest_mL:.4g} mL)"
     if why[EDGE] > 0.9 * why.total():
         return (
-            f"{what} reaches beyond the {EDGE} nearly wherever it lies in {host}, in {lesions.max_tries} tries; lower "
+            f"{what} reaches beyond the {EDGE} nearly wherever it lies in {host}, in {tries} tries; lower "
             "volume_mL (or the days that it grows), or widen the patient's frame (shape)"
         )
     return (
-        f"{what} found no place in {host} in {lesions.max_tries} tries (refused by: {rules}); lower volume_mL, "
+        f"{what} found no place in {host} in {tries} tries (refused by: {rules}); lower volume_mL, "
         "margin_mm or inside_host, forbid less, or raise max_tries"
     )

@@ -49,7 +49,8 @@ class Lesions(Spec):
         days: age of the lesions at this date; they double every so many days as the kind says.
         until_days: last date of the study; places are such that the lesions fit until then. Absent: `days`.
         mass_effect: whether a kind that pushes its surroundings aside does so.
-        max_tries: placements tried for each before giving up; the refused ones are counted.
+        max_tries: placements tried for each before giving up; the refused ones are counted. 2000 where none is given,
+            and 200 of clusters and of forms that follow the anatomy, which must be drawn to be refused.
         on_failure: "error" raises PlacementError; "skip" leaves that lesion out and counts why.
     """
 
@@ -67,7 +68,7 @@ class Lesions(Spec):
     days: Annotated[float, Field(ge=0.0, le=36525.0)] = 0.0
     until_days: Annotated[float, Field(ge=0.0, le=36525.0)] | None = None
     mass_effect: bool = True
-    max_tries: Annotated[int, Field(ge=1, le=100_000)] = 200
+    max_tries: Annotated[int, Field(ge=1, le=100_000)] | None = None
     on_failure: Literal["error", "skip"] = "error"
 
     @property

@@ -141,3 +141,10 @@ def test_what_a_fast_look_refuses_the_drawn_lesion_breaks_a_rule_by(name, share)
             assert why or not told
             fast, drawn = fast + bool(told), drawn + bool(why)
     assert fast >= share * drawn
+
+
+def test_the_largest_lobar_clot_finds_its_rare_place():
+    large = Lesions(kind=catalogue.kind("haemorrhage-lobar"), volume_mL=100.0, mass_effect=False)
+    assert place(bodies.head(), large, 5, 3).lesions[0].volume_mL == pytest.approx(100.0, rel=0.005)
+    with pytest.raises(PlacementError, match="in 200 tries"):
+        place(bodies.head(), large.model_copy(update={"max_tries": 200}), 5, 3)
