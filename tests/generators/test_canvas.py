@@ -265,6 +265,8 @@ def test_quick_functions_are_as_exact_as_they_say():
 
 def test_the_ellipse_without_powers_is_the_one_with_powers():
     x, y = (jnp.asarray(v) for v in np.random.default_rng(1).normal(size=(2, 500)).astype(np.float32))
+    turn = jnp.linspace(0.0, 6.0, 50)  # and is zero where the equation of an ellipse says
+    assert np.abs(shapes.superellipse(1.5 * jnp.cos(turn), 0.7 * jnp.sin(turn), 1.5, 0.7, 2.0)).max() < 1e-4
     assert np.allclose(
         shapes.superellipse(x, y, 1.5, 0.7, 2.0), shapes.superellipse(x, y, 1.5, 0.7, jnp.float32(2.0)), atol=1e-4
     )

@@ -113,14 +113,14 @@ def waves(p: Point, vectors: jax.Array, phases: jax.Array) -> jax.Array:
 
 
 def wave(turns: jax.Array) -> jax.Array:
-    """sin(2 pi turns) to 0.001, by parabolas: the exact one takes 20 times as long."""
+    """sin(2 pi turns) to 0.0011, by parabolas: the exact one takes 20 times as long."""
     t = turns - jnp.round(turns)
     half = 8.0 * t * (1.0 - 2.0 * jnp.abs(t))
     return half * (0.775 + 0.225 * jnp.abs(half))
 
 
 def sine(angle_rad: jax.Array) -> jax.Array:
-    """The sine to 0.001: enough for what ripples a surface by millimetres."""
+    """The sine to 0.0011: enough for what ripples a surface by millimetres."""
     return wave(angle_rad * (0.5 / jnp.pi))
 
 

@@ -10,14 +10,7 @@ from phantomsim.generators.procedural.abdomen.frame import spine_y
 from phantomsim.generators.procedural.abdomen.wall import CAVITY
 from phantomsim.generators.procedural.canvas import Canvas, Numbers
 from phantomsim.generators.procedural.common.curves import smooth, table
-from phantomsim.generators.procedural.shapes import (
-    ellipsoid,
-    moved,
-    sine,
-    smooth_cut,
-    tubes,
-    turned,
-)
+from phantomsim.generators.procedural.shapes import ellipsoid, moved, sine, smooth_cut, tubes, turned
 
 
 def spleen(canvas: Canvas, n: Numbers, f: Numbers) -> None:

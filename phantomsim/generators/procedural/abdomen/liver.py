@@ -11,14 +11,7 @@ from phantomsim.generators.procedural.abdomen.frame import spine_y
 from phantomsim.generators.procedural.abdomen.thorax import dome
 from phantomsim.generators.procedural.abdomen.wall import CAVITY
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
-from phantomsim.generators.procedural.shapes import (
-    Point,
-    capsule,
-    ellipsoid,
-    sine,
-    smooth_cut,
-    smooth_union,
-)
+from phantomsim.generators.procedural.shapes import Point, capsule, ellipsoid, sine, smooth_cut, smooth_union
 
 DEPTH = 6  # generations of forks of a tree
 LONG_MM = 110.0  # of the first branches with their radii

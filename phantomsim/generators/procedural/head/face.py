@@ -7,16 +7,7 @@ import jax.numpy as jnp
 
 from phantomsim.generators.procedural.canvas import Canvas, Numbers
 from phantomsim.generators.procedural.head.organs import pair
-from phantomsim.generators.procedural.shapes import (
-    Point,
-    arctan2,
-    capsule,
-    chain,
-    ellipsoid,
-    sine,
-    superellipse,
-    union,
-)
+from phantomsim.generators.procedural.shapes import Point, arctan2, capsule, chain, ellipsoid, sine, superellipse, union
 
 SOFT = ["soft-tissue", "subcutaneous-fat", "neck-muscles"]
 

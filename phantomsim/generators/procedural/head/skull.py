@@ -7,13 +7,7 @@ import jax.numpy as jnp
 
 from phantomsim.generators.procedural.canvas import Canvas, Numbers, keep
 from phantomsim.generators.procedural.head.organs import pair
-from phantomsim.generators.procedural.shapes import (
-    capsule,
-    ellipsoid,
-    sine,
-    superellipse,
-    union,
-)
+from phantomsim.generators.procedural.shapes import capsule, ellipsoid, sine, superellipse, union
 
 SOFT = ["soft-tissue", "subcutaneous-fat", "neck-muscles", "vertebrae", "vertebral-marrow", "discs", "airway", "mucosa"]
 FORAMEN = (0.0, -30.0)  # middle of the foramen magnum (x, y) [mm]
