@@ -15,6 +15,7 @@ import numpy as np
 
 from phantomsim.generators.lesions.boxes import bounds, within
 from phantomsim.generators.lesions.distances import depth_mm
+from phantomsim.generators.lesions.held import Held, holding
 from phantomsim.generators.lesions.regions import inside, ventricles
 from phantomsim.grid import Grid
 from phantomsim.phantom import Phantom
@@ -92,8 +93,8 @@ class Field:
         return Field(share, self.start, width)
 
     @functools.cached_property
-    def _ordered(self) -> np.ndarray:
-        return np.sort(self.value[np.isfinite(self.value)])
+    def _held(self) -> Held:
+        return Held.of(self.value[np.isfinite(self.value)], self.width)
 
     def fraction(self, size: float) -> np.ndarray:
         """Volume fraction of the lesion of a size, float32 [z, y, x]."""
@@ -104,16 +105,11 @@ class Field:
 
     def holding(self, voxels: float) -> float | None:
         """The size at which the lesion holds so many voxels; None where the region holds less."""
-        finite = self._ordered
-        if len(finite) < max(voxels, 1):
+        sizes = self._held.sizes
+        if len(sizes) < max(voxels, 1):
             return None
-        low, high = float(finite[0]) - self.width, float(finite[min(int(voxels), len(finite) - 1)]) + self.width
-        for _ in range(40):
-            middle = (low + high) / 2
-            some = finite[: np.searchsorted(finite, middle + self.width)]
-            held = np.clip((middle - some) / self.width + 0.5, 0.0, 1.0).sum()
-            low, high = (middle, high) if held < voxels else (low, middle)
-        return (low + high) / 2
+        most = float(sizes[min(int(voxels), len(sizes) - 1)]) + self.width
+        return holding(self._held.below, voxels, float(sizes[0]) - self.width, most)
 
 
 def lens(space: Space, at: np.ndarray, flatness: float, volume_mL: float) -> Field:
@@ -179,8 +175,8 @@ def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> F
 def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...], depth: np.ndarray) -> np.ndarray:
     """Distance of voxels from a point of the wall, but for what they lie deeper: distance along the wall [mm]."""
     offset = [(np.arange(b.start, b.stop) - c) * d for b, c, d in zip(box, at, space.phantom.grid.spacing_mm)]
-    z, y, x = np.ix_(*offset)
-    return np.sqrt(np.maximum(z * z + y * y + x * x - depth**2, 0.0)).astype(np.float32)
+    z, y, x = np.ix_(*(o.astype(np.float32) ** 2 for o in offset))
+    return np.sqrt(np.maximum(z + y + x - depth**2, 0.0))
 
 
 def _upwards(depth: np.ndarray, grid: Grid, index: tuple[np.ndarray, ...]) -> np.ndarray:

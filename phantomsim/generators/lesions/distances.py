@@ -13,6 +13,7 @@ from phantomsim.grid import Grid
 
 COARSE_MM = 2.0  # voxels on which the depth below a wall is measured
 FAR_MM = 3.0  # voxels on which distances are measured that only weigh places
+CACHED = 2**17  # bytes of the lines that are looked at together: caches hold them
 FEW = 4000  # voxels in a cube of the margin, up to which a ball is laid about every outer voxel
 
 
@@ -29,14 +30,35 @@ def from_outside_mm(region: np.ndarray, spacing_mm: Sequence[float], most_mm: fl
     most = sum(w * n**2 for w, n in zip(steps, region.shape))
     most = int(min(most, math.ceil((most_mm / (spacing_mm[0] if cubes else 1.0)) ** 2)) if most_mm < 1e4 else most)
     kind = np.float32 if not cubes else np.uint16 if 2 * most < 2**16 else np.uint32
-    square = np.where(region, kind(most), kind(0))
-    for w in steps[::-1]:
-        square = _least(np.ascontiguousarray(np.moveaxis(square, -1, 0)), w)
+    square = _along_first(region, kind, most, steps[0])
+    for axis in (1, 2):
+        square = _least(square, axis, steps[axis])
     return np.sqrt(square, dtype=np.float32) * np.float32(spacing_mm[0] if cubes else 1.0)
 
 
-def _least(square: np.ndarray, weight: float) -> np.ndarray:
-    """Along the first axis, the least of what is there and elsewhere plus the weighted square of how far that is."""
+def _along_first(region: np.ndarray, kind: type, most: int, weight: float) -> np.ndarray:
+    """Along the first axis, the weighted square of how far the nearest outside is, at most `most`."""
+    far = math.isqrt(int(most / weight)) + 1  # planes, at which it is more than that
+    count = region.astype(kind) * kind(far)
+    for here, there in ((count[1:], count[:-1]), (count[-2::-1], count[:0:-1])):
+        for plane, beside in zip(here, there):
+            np.minimum(plane, beside + kind(1), out=plane)
+    return np.minimum(kind(weight) * count * count, kind(most))
+
+
+def _least(square: np.ndarray, axis: int, weight: float) -> np.ndarray:
+    """Along an axis, the least of what is there and elsewhere plus the weighted square of how far that is."""
+    lines = np.moveaxis(square, axis, 0)
+    flat = np.ascontiguousarray(lines).reshape(len(lines), -1)
+    found = np.empty_like(flat)
+    wide = max(1, CACHED // (len(lines) * flat.itemsize))
+    for first in range(0, flat.shape[1], wide):
+        some = slice(first, first + wide)
+        found[:, some] = _least_of_some(np.ascontiguousarray(flat[:, some]), weight)
+    return np.moveaxis(found.reshape(lines.shape), 0, axis)
+
+
+def _least_of_some(square: np.ndarray, weight: float) -> np.ndarray:
     out, moved = square.copy(), np.empty_like(square)
     for k in range(1, len(square)):
         more = square.dtype.type(weight * k * k)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.special import sph_harm_y
 
@@ -20,7 +21,7 @@ LARGEST_DEGREE = 8
 REACH_SD = 3.0  # a shape whose radius reaches beyond exp(3 SD) times the mean is flattened to it, to bound the box
 CELLS = 32  # of a face, along each side; 2.8 degrees on the mean
 _N_THETA, _N_PHI = 24, 48  # nodes of the quadrature of the volume
-CHUNK = 2**14  # points at a time, which stay in the cache
+PIECES = (2**12, 2**14, 2**16)  # points at a time; few numbers of them, so that little is compiled
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,14 @@ class Star:
         Returns:
             float32, the shape of the points.
         """
-        points, radius = offset_mm.reshape(-1, 3), self.radius.ravel()
-        out = np.empty(len(points), np.float32)
-        for first in range(0, len(points), CHUNK):
-            part = slice(first, first + CHUNK)
-            out[part] = _in_radii(points[part], radius)
+        points = offset_mm.reshape(-1, 3).astype(np.float32, copy=False)
+        out, first = np.empty(len(points), np.float32), 0
+        while first < len(points):
+            count = max((n for n in PIECES if n <= len(points) - first), default=PIECES[0])
+            some = points[first : first + count]
+            piece = np.pad(some, ((0, count - len(some)), (0, 0)))
+            out[first : first + count] = np.asarray(_in_radii(piece, self.radius))[: len(some)]
+            first += count
         return out.reshape(offset_mm.shape[:-1])
 
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -82,23 +86,22 @@ class Star:
         return steepest
 
 
-def _in_radii(points: np.ndarray, radius: np.ndarray) -> np.ndarray:
+@jax.jit
+def _in_radii(points: jax.Array, radius: jax.Array) -> jax.Array:
     """Distance of points (x, y, z) over the radius in their direction, from the faces by linear interpolation."""
-    x, y, z = (np.ascontiguousarray(column, np.float32) for column in points.T)
-    wide, deep, high = np.abs(x), np.abs(y), np.abs(z)
-    most = np.maximum(np.maximum(wide, deep), high)
-    on_x, on_z = wide >= most, high >= most
-    on_z &= ~on_x
-    scale = np.float32(CELLS / 2) / np.maximum(most, np.float32(1e-9))
-    u = np.where(on_x, y, x) * scale + np.float32(CELLS / 2)
-    v = np.where(on_z, y, z) * scale + np.float32(CELLS / 2)
-    face = np.where(on_x, x < 0, np.where(on_z, 4 + (z < 0), 2 + (y < 0))).astype(np.int32)
-    row, column = (np.minimum(a.astype(np.int32), CELLS - 1) for a in (u, v))
-    u -= row
-    v -= column
-    at = (face * (CELLS + 1) + row) * (CELLS + 1) + column
-    low, high = (radius[at + k] * (1 - u) + radius[at + k + CELLS + 1] * u for k in (0, 1))
-    return np.sqrt(x * x + y * y + z * z) / (low * (1 - v) + high * v)  # type: ignore[no-any-return]
+    x, y, z = points.T
+    wide, deep, high = jnp.abs(x), jnp.abs(y), jnp.abs(z)
+    most = jnp.maximum(jnp.maximum(wide, deep), high)
+    on_x = wide >= most
+    on_z = (high >= most) & ~on_x
+    scale = (CELLS / 2) / jnp.maximum(most, 1e-9)
+    u = jnp.where(on_x, y, x) * scale + CELLS / 2
+    v = jnp.where(on_z, y, z) * scale + CELLS / 2
+    face = jnp.where(on_x, x < 0, jnp.where(on_z, 4 + (z < 0), 2 + (y < 0))).astype(jnp.int32)
+    row, column = (jnp.minimum(a.astype(jnp.int32), CELLS - 1) for a in (u, v))
+    u, v = u - row, v - column
+    low, high = (radius[face, row, column + k] * (1 - u) + radius[face, row + 1, column + k] * u for k in (0, 1))
+    return jnp.sqrt(x * x + y * y + z * z) / (low * (1 - v) + high * v)
 
 
 def star(key: jax.Array, irregularity: float, smoothness: float) -> Star:

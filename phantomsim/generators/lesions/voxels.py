@@ -15,6 +15,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from phantomsim.errors import PlacementError
+from phantomsim.generators.lesions.held import Held, holding
 
 SAMPLES_PER_RADIUS = 12  # of the sub-grid; per voxel edge at least LEAST and at most MOST
 LEAST, MOST = 2, 12
@@ -88,13 +89,13 @@ class Drawing:
 
     def holding(self, voxels: float) -> float:
         """The size [mm] of the surface inside the lesion that holds so many voxels."""
-        low, high = 0.0, self.radius
-        flat = np.sort(self.coarse[~self.edge])
-        for _ in range(40):
-            middle = (low + high) / 2
-            held = np.searchsorted(flat, middle) + _cover(self.fuzzy, middle, self.width).mean(axis=1).sum(dtype=float)
-            low, high = (middle, high) if held < voxels else (low, middle)
-        return (low + high) / 2
+        flat, fuzzy = np.sort(self.coarse[~self.edge]), Held.of(self.fuzzy, self.width)
+        samples = self.fuzzy.shape[1]
+
+        def held(size: float) -> float:
+            return float(np.searchsorted(flat, np.float32(size))) + fuzzy.below(size) / samples
+
+        return holding(held, voxels, 0.0, self.radius)
 
 
 def draw(
@@ -237,18 +238,9 @@ def _cover(distance: np.ndarray, size: float, width: float) -> np.ndarray:
 
 
 def _solve(distance: np.ndarray, wanted: float, width: float, radius: float, reach: float) -> float:
-    """The size [mm] at which the edge voxels hold what is wanted [voxels], by bisection."""
+    """The size [mm] at which the edge voxels hold what is wanted [voxels]."""
     low, high = max(radius - reach, 0.0), radius + reach
-    samples = distance.shape[1]
-    least, most = (_cover(distance, size, width).sum(dtype=float) / samples for size in (low, high))
-    if not least <= wanted <= most:
+    edge, samples = Held.of(distance, width), distance.shape[1]
+    if not edge.below(low) <= wanted * samples <= edge.below(high):
         raise PlacementError(f"a lesion of radius {radius:.3g} mm cannot be drawn on this grid; use finer voxels")
-    missing, open_ = wanted * samples, distance.ravel()
-    for _ in range(40):
-        # Samples that are inside, or outside, for every size that is left are counted once.
-        sure = open_ <= low - width / 2
-        missing -= float(sure.sum())
-        open_ = open_[~sure & (open_ < high + width / 2)]
-        middle = (low + high) / 2
-        low, high = (middle, high) if _cover(open_, middle, width).sum(dtype=float) < missing else (low, middle)
-    return (low + high) / 2
+    return holding(edge.below, wanted * samples, low, high)
