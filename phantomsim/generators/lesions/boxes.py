@@ -19,11 +19,14 @@ def pooled(values: np.ndarray, step: Sequence[int]) -> np.ndarray:
     """Mean over coarse voxels of so many fine ones along z, y, x, float32; what is missing at the end counts as 0."""
     whole = values.dtype == bool
     total = np.pad(values.view(np.uint8) if whole else values, [(0, (-n) % s) for n, s in zip(values.shape, step)])
-    for axis, s in enumerate(step[:2]):  # over rows, which is quick
-        split = (*total.shape[:axis], -1, s, *total.shape[axis + 1 :])
-        total = total.reshape(split).sum(axis=axis + 1, dtype=np.uint16 if whole and axis else total.dtype)
-    every = sum(total[..., i :: step[2]].astype(np.float32) for i in range(step[2]))
-    return np.asarray(every / np.float32(np.prod(step)), np.float32)
+    counts = np.uint8 if step[0] * step[1] < 2**8 else np.uint16
+    for axis, s in enumerate(step):  # over planes, then rows, which is quick
+        summed = total[_along(axis, slice(None, None, s))].astype(counts if whole and axis < 2 else np.float32)
+        for i in range(1, s):
+            summed += total[_along(axis, slice(i, None, s))]
+        total = summed
+    total /= np.float32(np.prod(step))
+    return total
 
 
 def within(box: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:

@@ -112,9 +112,10 @@ def eroded(host: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) ->
     reach = [math.ceil(margin_mm / d) for d in spacing_mm]
     if math.prod(2 * r + 1 for r in reach) > FEW:
         return (ndimage.distance_transform_edt(np.pad(host, 1), spacing_mm) >= margin_mm)[1:-1, 1:-1, 1:-1]
-    out = np.pad(~host, [(r, r) for r in reach], constant_values=True)
     nz, ny, nx = host.shape
-    rows: dict[int, np.ndarray] = {}  # by how far along x others are looked for, eight voxels to a byte
+    before = -(-reach[2] // 8) * 8  # columns of padding; those of the next row are behind this one
+    pad = [(reach[0], reach[0]), (reach[1], reach[1]), (before, -nx % 8)]
+    rows = _beside(np.pad(~host, pad, constant_values=True), reach[2])
     near: np.ndarray | None = None
     for dz in range(-reach[0], reach[0] + 1):
         for dy in range(-reach[1], reach[1] + 1):
@@ -122,19 +123,24 @@ def eroded(host: np.ndarray, spacing_mm: tuple[float, ...], margin_mm: float) ->
             if left <= 0:
                 continue
             half = math.ceil(math.sqrt(left) / spacing_mm[2]) - 1  # furthest column that is nearer than the margin
-            if half not in rows:
-                rows[half] = np.packbits(_beside(out, half, reach[2], nx), axis=2)
             z, y = dz + reach[0], dy + reach[1]
             part = rows[half][z : z + nz, y : y + ny]
             near = part.copy() if near is None else np.bitwise_or(near, part, out=near)
     assert near is not None  # the voxel itself
-    return np.unpackbits(near, axis=2, count=nx).view(bool) ^ True
+    return np.unpackbits(near[..., before // 8 :], axis=2, count=nx).view(bool) ^ True
 
 
-def _beside(out: np.ndarray, half: int, pad: int, count: int) -> np.ndarray:
-    """Where something is in the same row within so many voxels, without the padding of rows."""
-    found = out[..., pad : pad + count].copy()
-    for k in range(1, half + 1):
-        found |= out[..., pad - k : pad - k + count]
-        found |= out[..., pad + k : pad + k + count]
-    return found
+def _beside(out: np.ndarray, most: int) -> list[np.ndarray]:
+    """Where something is in the same row within 0, 1, ... `most` - 1 voxels, eight voxels to a byte.
+
+    Args:
+        out: bool [z, y, x], rows padded in front by `most` at least, whole bytes long.
+    """
+    flat, rows = out.ravel(), []
+    found = flat.copy()  # as one row: what runs over into another stays in its padding
+    for k in range(most):
+        if k:
+            found[k:] |= flat[:-k]
+            found[:-k] |= flat[k:]
+        rows.append(np.packbits(found).reshape(*out.shape[:2], -1))
+    return rows

@@ -30,7 +30,7 @@ class Held:
     def below(self, size: float) -> float:
         """The sum over samples of min(max((size - sample) / width + 1/2, 0), 1)."""
         half = 0.5 * self.width
-        first, last = (int(i) for i in np.searchsorted(self.sizes, np.float32([size - half, size + half])))
+        first, last = (int(i) for i in np.searchsorted(self.sizes, np.array([size - half, size + half], np.float32)))
         fading = (size / self.width + 0.5) * (last - first) - (self.passed[last] - self.passed[first]) / self.width
         return first + float(fading)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import functools
 from collections.abc import Sequence
 from types import EllipsisType
 
@@ -40,14 +41,15 @@ def among(label: np.ndarray, table: np.ndarray) -> np.ndarray:
     if len(runs) > FEW:
         return table[label]
     found = np.zeros(label.shape, bool)
+    if not runs:
+        return found
     z, y, x = (slice(0, n) for n in label.shape) if table[0] else bounds(label)  # without the air about the body
     for first in range(z.start, z.stop, PLANES):
         some = (slice(first, min(first + PLANES, z.stop)), y, x)
-        for i, (low, end) in enumerate(runs):
-            above = label[some] - np.uint8(low)  # what is below the run wraps to the top
-            here = np.less(above, end - low, out=None if i else found[some])
-            if i:
-                found[some] |= here
+        part = np.ascontiguousarray(label[some])  # whole, which is quicker than row by row
+        # What is below a run wraps to the top.
+        each = [part - np.uint8(low) < int(end - low) for low, end in runs]
+        found[some] = functools.reduce(lambda a, b: np.bitwise_or(a, b, out=a), each)
     return found
 
 
