@@ -21,12 +21,28 @@ def pooled(values: np.ndarray, step: Sequence[int]) -> np.ndarray:
     total = np.pad(values.view(np.uint8) if whole else values, [(0, (-n) % s) for n, s in zip(values.shape, step)])
     counts = np.uint8 if step[0] * step[1] < 2**8 else np.uint16
     for axis, s in enumerate(step):  # over planes, then rows, which is quick
-        summed = total[_along(axis, slice(None, None, s))].astype(counts if whole and axis < 2 else np.float32)
+        summed = np.asarray(total[_along(axis, slice(None, None, s))], counts if whole and axis < 2 else np.float32)
         for i in range(1, s):
-            summed += total[_along(axis, slice(i, None, s))]
+            summed = summed + total[_along(axis, slice(i, None, s))]
         total = summed
-    total /= np.float32(np.prod(step))
-    return total
+    return total / np.float32(np.prod(step))
+
+
+def chosen(region: np.ndarray, lines: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of a region's voxels, and where these lie (x, y, z), float32 [N, 3].
+
+    Args:
+        region: bool [z, y, x].
+        lines: places of the voxels along z, y, x.
+    """
+    flat = np.flatnonzero(region)
+    _, ny, nx = region.shape
+    rest, x = np.divmod(flat.astype(np.uint32), np.uint32(nx))
+    z, y = np.divmod(rest, np.uint32(ny))
+    points = np.empty((len(flat), 3), np.float32)
+    for column, line, index in zip(points.T, lines[::-1], (x, y, z)):
+        column[:] = np.asarray(line, np.float32)[index]
+    return flat, points
 
 
 def within(box: tuple[slice, ...], other: tuple[slice, ...]) -> tuple[slice, ...]:

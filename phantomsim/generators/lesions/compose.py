@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from phantomsim.generators.lesions import regions
+from phantomsim.generators.lesions.boxes import chosen
 from phantomsim.generators.lesions.kind_spec import Layer, LesionKind, Mottle, Oedema
 from phantomsim.generators.lesions.room import overlay_of
 from phantomsim.phantom import Overlay, Phantom
@@ -80,8 +81,8 @@ def mottle(spec: Mottle, key: jax.Array, found: Surfaces, spacing_mm: tuple[floa
         found.whole.sum(axis=tuple(b for b in range(3) if b != a), dtype=float) @ np.arange(n) / weight
         for a, n in enumerate(found.whole.shape)
     ]
-    at = np.nonzero(found.whole > 0)
-    points = np.stack([(i - c) * d for i, c, d in zip(at, centre, spacing_mm)][::-1], axis=-1).astype(np.float32)
+    lines = [(np.arange(n) - c) * d for n, c, d in zip(found.whole.shape, centre, spacing_mm)]
+    flat, points = chosen(found.whole > 0, lines)
     turns = (direction / length[:, None] * np.float32(2 * np.pi)).T
     value = np.empty(len(points), np.float32)
     for first in range(0, len(points), CHUNK):
@@ -90,7 +91,7 @@ def mottle(spec: Mottle, key: jax.Array, found: Surfaces, spacing_mm: tuple[floa
         waves += phase
         value[part] = np.cos(waves, out=waves).sum(axis=1)
     out = np.zeros(found.whole.shape, np.float32)
-    out[at] = spec.share * np.clip(1 + 0.6 * np.sqrt(2 / WAVES) * value, 0, 2)
+    out.ravel()[flat] = spec.share * np.clip(1 + 0.6 * np.sqrt(2 / WAVES) * value, 0, 2)
     return out
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from phantomsim.generators.lesions.boxes import bounds, within
+from phantomsim.generators.lesions.boxes import bounds, chosen, inner, within
 from phantomsim.generators.lesions.distances import depth_mm
 from phantomsim.generators.lesions.held import Held, holding
 from phantomsim.generators.lesions.regions import inside, ventricles
@@ -94,13 +94,13 @@ class Field:
 
     @functools.cached_property
     def _held(self) -> Held:
-        return Held.of(self.value[np.isfinite(self.value)], self.width)
+        return Held.of(self.value.ravel()[np.flatnonzero(np.isfinite(self.value))], self.width)
 
     def fraction(self, size: float) -> np.ndarray:
         """Volume fraction of the lesion of a size, float32 [z, y, x]."""
         out = np.zeros(self.value.shape, np.float32)
-        near = self.value < size + self.width
-        out[near] = np.clip((size - self.value[near]) / self.width + 0.5, 0.0, 1.0)
+        near = np.flatnonzero(self.value < size + self.width)
+        out.ravel()[near] = np.clip((size - self.value.ravel()[near]) / self.width + 0.5, 0.0, 1.0)
         return out
 
     def holding(self, voxels: float) -> float | None:
@@ -148,28 +148,32 @@ def around(space: Space, at: np.ndarray, reach_mm: float) -> tuple[np.ndarray, t
 
 def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> Field:
     """Along the inner table of the side where it begins: depth / h + (distance / a)^rim < 1, h being fixed."""
-    depth, box = space.depth()
+    depth, box = _half(space, at)
     grid = space.phantom.grid
-    axis = int(np.argmax(np.abs(np.asarray(grid.direction)[0, ::-1])))  # the grid's axis along left and right
-    shape = depth.shape[axis]
-    middle, mine = shape / 2, at[axis] - box[axis].start
-    side = np.arange(shape) > middle if mine > middle else np.arange(shape) < middle
-    side = side.reshape([-1 if a == axis else 1 for a in range(3)])
 
     def thickness(s: float) -> np.ndarray:
         return thickness_mm * np.clip(1 - (_beside(space, at, box, depth) / s) ** rim, 0, 1)
 
-    index = np.nonzero(space.inside()[0] & (depth < thickness_mm) & side)
-    # Blood lies over the convexity, not on the base of the skull.
-    over = _upwards(depth, grid, index) <= FLOOR
-    index = tuple(i[over] for i in index)
-    offset = [((i + b.start) - a) * d for i, b, a, d in zip(index, box, at, grid.spacing_mm)]
-    deep = depth[index]
-    beside = np.sqrt(np.maximum(sum(o * o for o in offset) - deep**2, 0.0))
+    ground = space.inside()[0][inner(box, space.inside()[1])] & (depth < thickness_mm)
+    ground &= _upwards(depth, grid) <= FLOOR  # blood lies over the convexity, not on the base of the skull
+    lines = [(np.arange(b.start, b.stop) - c) * d for b, c, d in zip(box, at, grid.spacing_mm)]
+    flat, points = chosen(ground, lines)
+    deep = depth.ravel()[flat]
+    beside = np.sqrt(np.maximum(np.einsum("ij,ij->i", points, points) - deep**2, 0.0))
     left = np.clip(1 - np.maximum(deep, 0) / thickness_mm, 1e-6, 1.0)
     value = np.full(depth.shape, np.inf, np.float32)
-    value[index] = beside / left ** (1 / rim)
+    value.ravel()[flat] = beside / left ** (1 / rim)
     return field_of(space, value, box, depth, thickness)
+
+
+def _half(space: Space, at: np.ndarray) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """The depth on the side of the head on which a voxel lies, and where that half lies."""
+    depth, box = space.depth()
+    axis = space.phantom.grid.sideways
+    n, mine = depth.shape[axis], int(at[axis]) - box[axis].start
+    half = slice(n // 2 + 1, n) if mine > n / 2 else slice(0, (n + 1) // 2)
+    side = tuple(half if a == axis else slice(0, m) for a, m in enumerate(depth.shape))
+    return np.ascontiguousarray(depth[side]), within(side, box)
 
 
 def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...], depth: np.ndarray) -> np.ndarray:
@@ -179,14 +183,20 @@ def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...], depth: np.ndar
     return np.sqrt(np.maximum(z + y + x - depth**2, 0.0))
 
 
-def _upwards(depth: np.ndarray, grid: Grid, index: tuple[np.ndarray, ...]) -> np.ndarray:
-    """How fast the depth of some voxels grows towards the head's top [1]; near 1 on the base of the skull."""
+def _upwards(depth: np.ndarray, grid: Grid) -> np.ndarray:
+    """How fast the depth grows towards the head's top [1], of each voxel; near 1 on the base of the skull."""
     up = np.asarray(grid.direction)[2, ::-1]
     axis = int(np.argmax(np.abs(up)))
-    low = tuple(np.maximum(i - (a == axis), 0) for a, i in enumerate(index))
-    high = tuple(np.minimum(i + (a == axis), n - 1) for a, (i, n) in enumerate(zip(index, depth.shape)))
-    way = np.maximum(high[axis] - low[axis], 1) * grid.spacing_mm[axis] * float(np.sign(up[axis]))
-    return (depth[high] - depth[low]) / way
+    lines, out = np.moveaxis(depth, axis, 0), np.zeros_like(depth)
+    if len(lines) < 2:
+        return out
+    grows = np.moveaxis(out, axis, 0)
+    np.subtract(lines[2:], lines[:-2], out=grows[1:-1])
+    np.subtract(lines[1], lines[0], out=grows[0])
+    np.subtract(lines[-1], lines[-2], out=grows[-1])
+    grows[1:-1] *= 0.5
+    out *= float(np.sign(up[axis])) / grid.spacing_mm[axis]
+    return out
 
 
 def field_of(
@@ -197,7 +207,7 @@ def field_of(
     thickness: Callable[[float], np.ndarray] | None = None,
 ) -> Field:
     z, y, x = (b.start for b in box)
-    return Field(value.astype(np.float32), (z, y, x), min(space.phantom.grid.spacing_mm), depth, thickness)
+    return Field(value.astype(np.float32, copy=False), (z, y, x), min(space.phantom.grid.spacing_mm), depth, thickness)
 
 
 def trimmed(field: Field, fraction: np.ndarray, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:

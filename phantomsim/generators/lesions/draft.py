@@ -18,10 +18,10 @@ from phantomsim.generators.lesions.displace import anatomy
 from phantomsim.generators.lesions.forms import CONFORMING, field, form
 from phantomsim.generators.lesions.kind_spec import LesionKind
 from phantomsim.generators.lesions.mass import midline_shift_mm, pushed
-from phantomsim.generators.lesions.room import Room, overlay_of, taken_by
+from phantomsim.generators.lesions.room import Room, in_box, overlay_of, taken_by
 from phantomsim.generators.lesions.voxels import Form, ball_radius_mm, box_shape, core, draw, sizes, spanned, touches
 from phantomsim.grid import Grid
-from phantomsim.phantom import Lesion, Phantom, boxed
+from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
 #: Half-widths of boxes [voxels]; few shapes of box, so that little is compiled.
 EDGE = "edge of the grid"  # the reason why a place is refused where the lesion would leave the frame
@@ -131,12 +131,15 @@ class Draft:
         drawing = draw(made, volume_mL, centre, grid.spacing_mm, box, inwards, self.kind.edge_mm)
 
         def around(by_mm: float) -> tuple[np.ndarray, np.ndarray]:
-            pad = np.ceil(by_mm * 1.5 / np.asarray(grid.spacing_mm)).astype(int)
-            low, high = np.maximum(start - pad, 0), np.minimum(start + box + pad, grid.shape)
-            axes = [(np.arange(a, b) - s - c) * d for a, b, s, c, d in zip(low, high, start, centre, grid.spacing_mm)]
-            return sizes(made, axes, drawing.radius, drawing.least, drawing.radius + by_mm), low
+            low, high = self._about(grid, start, box, by_mm)
+            lines = [(np.arange(a, b) - s - c) * d for a, b, s, c, d in zip(low, high, start, centre, grid.spacing_mm)]
+            some = spanned(made, drawing.radius + by_mm, lines)
+            lines = [line[part] for line, part in zip(lines, some)]
+            size = sizes(made, lines, drawing.radius, drawing.least, drawing.radius + by_mm)
+            return size, low + [part.start for part in some]
 
-        return Surfaces(drawing.fraction(), start, drawing.fraction, drawing.radius, drawing.holding, around)
+        first = start + drawing.start
+        return Surfaces(drawing.fraction(), first, drawing.fraction, drawing.radius, drawing.holding, around)
 
     def _inwards(self, volume_mL: float) -> float:
         """How deep below its surface the lesion has surfaces of layers, in radii."""
@@ -200,11 +203,19 @@ class Draft:
         ]
         key = jax.random.fold_in(self.shape, 7)
         inner = inner_parts(found, self.kind, self.numbers[LAYERS], key, grid.spacing_mm, index)
-        around: Any = ()
+        around: tuple[Overlay, ...] = ()
         if self.kind.oedema is not None:
             around = oedema(self.kind.oedema, found, float(self.numbers[OEDEMA]), phantom, taken_by(phantom), index)
         centre = tuple(grid.world(np.array(mass) + found.start).tolist())
         overlay = overlay_of(found.whole, found.start, index[self.kind.tissue])
+        if self.form is not None:  # few shapes of box, so that scanners compile little
+            box, start = self._boxed(grid, at.middle, self.volume_mL)
+            overlay, *parts = (in_box(part, start, box) for part in (overlay, *inner))
+            inner = tuple(parts)
+            if around and self.kind.oedema is not None:
+                thick = self.kind.oedema.thickness_mm.quantile(float(self.numbers[OEDEMA]))
+                low, high = self._about(grid, start, box, thick)
+                around = (in_box(around[0], low, tuple(high - low)),)
         return Lesion(
             overlay, centre, total * grid.voxel_mL, 1.0, self.kind.name, host, self.kind.tissue, inner, around
         )  # type: ignore[arg-type]
@@ -230,6 +241,13 @@ class Draft:
         box = np.minimum(self._box(grid.spacing_mm, volume_mL), grid.shape)
         z, y, x = (int(n) for n in box)
         return (z, y, x), np.clip(middle - box // 2, 0, np.array(grid.shape) - box)
+
+    def _about(
+        self, grid: Grid, start: np.ndarray, box: tuple[int, int, int], by_mm: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """First voxel and end of a box with what lies about a lesion, in the grid."""
+        pad = np.ceil(by_mm * 1.5 / np.asarray(grid.spacing_mm)).astype(int)
+        return np.maximum(start - pad, 0), np.minimum(start + box + pad, grid.shape)
 
     def _box(self, spacing_mm: tuple[float, ...], volume_mL: float) -> tuple[int, int, int]:
         assert self.form is not None

@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 
 from phantomsim.errors import TissueError
-from phantomsim.generators.lesions.boxes import inner
+from phantomsim.generators.lesions.boxes import chosen, inner
 from phantomsim.generators.lesions.conform import Field, Space, around, field_of
 from phantomsim.generators.lesions.regions import mask
 from phantomsim.generators.lesions.star import Star
@@ -33,10 +33,10 @@ def cistern(space: Space, at: np.ndarray, fill: tuple[str, ...], star: Star, vol
         region, square = _fluid(space, fill, box), _square(at, box, grid)
         held = np.count_nonzero(region & (square < reach_mm**2)) * grid.voxel_mL
         enough = bool(held > volume_mL) or box == space.inside()[1]
-    index = np.nonzero(region & (square < far_mm**2) if held > volume_mL else region)
-    offset = [(i + (b.start - c)) * d for i, b, c, d in zip(index, box, at, grid.spacing_mm)]
+    lines = [(np.arange(b.start, b.stop) - c) * d for b, c, d in zip(box, at, grid.spacing_mm)]
+    flat, points = chosen(region & (square < far_mm**2) if held > volume_mL else region, lines)
     value = np.full(region.shape, np.inf, np.float32)
-    value[index] = star.size(np.stack(offset[::-1], axis=-1))
+    value.ravel()[flat] = star.size(points)
     return field_of(space, value, box)
 
 

@@ -255,3 +255,13 @@ def taken_by(phantom: Phantom) -> np.ndarray | None:
 def overlay_of(fraction: np.ndarray, start: np.ndarray, tissue: int) -> Overlay:
     """An overlay from arrays."""
     return Overlay(tissue, fraction, tuple(int(s) for s in start))  # type: ignore[arg-type]
+
+
+def in_box(overlay: Overlay, start: np.ndarray, shape: tuple[int, ...]) -> Overlay:
+    """An overlay in a wider box."""
+    if overlay.fraction.shape == tuple(shape):
+        return overlay
+    fraction = np.zeros(shape, np.float32)
+    first = tuple(int(a - b) for a, b in zip(overlay.start, start))
+    fraction[boxed(first, overlay.fraction.shape)] = overlay.fraction  # type: ignore[arg-type]
+    return overlay_of(fraction, start, overlay.tissue)  # type: ignore[arg-type]

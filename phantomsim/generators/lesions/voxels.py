@@ -15,7 +15,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from phantomsim.errors import PlacementError
+from phantomsim.generators.lesions.boxes import chosen
 from phantomsim.generators.lesions.held import Held, holding
+from phantomsim.phantom import boxed
 
 SAMPLES_PER_RADIUS = 12  # of the sub-grid; per voxel edge at least LEAST and at most MOST
 LEAST, MOST = 2, 12
@@ -65,8 +67,9 @@ class Drawing:
     """A form in a box, sampled once, of which several surfaces can be had.
 
     Attributes:
-        coarse: size at the voxel centres [mm], float32 [z, y, x].
-        edge: voxels near the surface, which are sampled on a sub-grid, bool [z, y, x].
+        coarse: size at the voxel centres [mm], float32 [z, y, x]; infinite near the surface.
+        start: of these voxels in the box, which have all of the lesion.
+        edge: flat indices of the voxels near the surface, which are sampled on a sub-grid.
         fuzzy: sizes at the samples of those [mm], float32 [N, samples].
         least: size below which voxels are whole inside the lesion [mm].
         width: over which a sample fades [mm of size].
@@ -74,6 +77,7 @@ class Drawing:
     """
 
     coarse: np.ndarray
+    start: np.ndarray
     edge: np.ndarray
     fuzzy: np.ndarray
     least: float
@@ -81,15 +85,15 @@ class Drawing:
     radius: float
 
     def fraction(self, radius_mm: float | None = None) -> np.ndarray:
-        """Volume fraction inside a surface, the lesion's own if none is given, float32 [z, y, x]."""
+        """Volume fraction inside a surface, the lesion's own if none is given, float32, of the voxels of `coarse`."""
         radius = self.radius if radius_mm is None else radius_mm
         out = (self.coarse < radius).astype(np.float32)
-        out[self.edge] = _cover(self.fuzzy, radius, self.width).mean(axis=1)
+        out.ravel()[self.edge] = _cover(self.fuzzy, radius, self.width).mean(axis=1)
         return out
 
     def holding(self, voxels: float) -> float:
         """The size [mm] of the surface inside the lesion that holds so many voxels."""
-        flat, fuzzy = np.sort(self.coarse[~self.edge]), Held.of(self.fuzzy, self.width)
+        flat, fuzzy = np.sort(self.coarse, axis=None), Held.of(self.fuzzy, self.width)
         samples = self.fuzzy.shape[1]
 
         def held(size: float) -> float:
@@ -146,23 +150,24 @@ def _drawn(
     half = 1.2 * math.hypot(*spacing_mm) * 0.5
     reach = half * shape.slope + margin + edge_mm
     least = radius - max(reach, inwards * radius)
-    coarse = sizes(shape, offsets, radius, least, radius + reach)
-    edge = (coarse >= least) & (coarse <= radius + reach)
+    some = spanned(shape, radius + reach, offsets)
+    lines = [line[part] for line, part in zip(offsets, some)]
+    coarse = sizes(shape, lines, radius, least, radius + reach)
+    edge, points = chosen((coarse >= least) & (coarse <= radius + reach), lines)
     if isinstance(shape, Parted) and not inwards:
-        points = np.stack([line[i] for line, i in zip(_single(offsets), np.nonzero(edge))][::-1], axis=-1)
-        edge[edge] = np.abs(shape.apart(points, radius)) <= half + margin + edge_mm
+        near = np.abs(shape.apart(points, radius)) <= half + margin + edge_mm
+        edge, points = edge[near], points[near]
+    coarse.ravel()[edge] = np.inf
     fine = [int(np.clip(math.ceil(SAMPLES_PER_RADIUS * d / radius), LEAST, MOST)) for d in spacing_mm]
-    while math.prod(fine) * edge.sum() > MAX_SAMPLES and max(fine) > LEAST:
+    while math.prod(fine) * len(edge) > MAX_SAMPLES and max(fine) > LEAST:
         fine = [max(LEAST, n - 1) for n in fine]
     step = [((np.arange(n) + 0.5) / n - 0.5) * d for n, d in zip(fine, spacing_mm)]
     sub = _points(*step).reshape(-1, 3).astype(np.float32)
-    points = np.stack([line[i] for line, i in zip(_single(offsets), np.nonzero(edge))][::-1], axis=-1)
     fuzzy = shape.size(points[:, None, :] + sub, radius)
     width = max(max(d / n for n, d in zip(fine, spacing_mm)), edge_mm)
-    inner = float(((coarse < radius) & ~edge).sum())
-    wanted = 4 / 3 * math.pi * radius**3 / math.prod(spacing_mm) - inner
+    wanted = 4 / 3 * math.pi * radius**3 / math.prod(spacing_mm) - np.count_nonzero(coarse < radius)
     size = _solve(fuzzy, wanted, width, radius, reach)
-    return Drawing(coarse, edge, fuzzy, radius - reach, width, size)
+    return Drawing(coarse, np.array([part.start for part in some]), edge, fuzzy, radius - reach, width, size)
 
 
 def fractions(
@@ -172,7 +177,10 @@ def fractions(
 
     Args, Raises: as `draw`.
     """
-    return draw(shape, volume_mL, centre, spacing_mm, box).fraction()
+    drawing = draw(shape, volume_mL, centre, spacing_mm, box)
+    out = np.zeros(box, np.float32)
+    out[boxed(tuple(drawing.start), drawing.coarse.shape)] = drawing.fraction()
+    return out
 
 
 def core(
@@ -212,20 +220,14 @@ def sizes(shape: Form, offsets: list[np.ndarray], radius_mm: float, least_mm: fl
     """
     out = np.full([len(line) for line in offsets], np.inf, np.float32)
     some = spanned(shape, most_mm, offsets)
-    lines = _single([line[s] for line, s in zip(offsets, some)])
+    lines = [line[part].astype(np.float32) for line, part in zip(offsets, some)]  # good to a ten-thousandth of a mm
     square, (short, long) = shape.shell(*np.ix_(*lines))
     inside, near = square < (short * max(least_mm, 0.0)) ** 2, square <= (long * most_mm) ** 2
-    part = out[some]
-    part[inside] = 0.0
-    near &= ~inside
-    points = np.stack([line[i] for line, i in zip(lines, np.nonzero(near))][::-1], axis=-1)
-    part[near] = shape.size(points, radius_mm)
+    part = np.where(inside, np.float32(0), np.float32(np.inf))
+    flat, points = chosen(near & ~inside, lines)
+    part.ravel()[flat] = shape.size(points, radius_mm)
+    out[some] = part
     return out
-
-
-def _single(offsets: list[np.ndarray]) -> list[np.ndarray]:
-    """In single precision, a ten-thousandth of a millimetre or better, which takes half the time."""
-    return [line.astype(np.float32) for line in offsets]
 
 
 def _points(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
