@@ -66,21 +66,17 @@ def widened(box: tuple[slice, ...], by: int, shape: tuple[int, ...]) -> tuple[sl
     return tuple(slice(max(0, b.start - by), min(n, b.stop + by)) for b, n in zip(box, shape))
 
 
-def fine(coarse: np.ndarray, shape: tuple[int, ...], step: list[int]) -> np.ndarray:
-    """Linear interpolation to the voxels that were pooled, after the padding of one coarse voxel in front."""
-    out = coarse
-    for axis in (2, 1, 0):  # rows first, while there are few
-        n, s = shape[axis], step[axis]
-        made = np.empty([n if a == axis else m for a, m in enumerate(out.shape)], out.dtype)
-        for phase in range(min(s, n)):
-            at = (phase + 0.5) / s + 0.5  # index in coarse voxels, the first of which is the padding
-            part, count = out.dtype.type(at % 1), -(-(n - phase) // s)
-            low, high = (out[_along(axis, slice(int(at) + k, int(at) + k + count))] for k in (0, 1))
-            for a, b, into in zip(low, high, made[_along(axis, slice(phase, None, s))]):  # a plane stays in the cache
-                np.multiply(a, 1 - part, out=into)
-                into += b * part
-        out = made
-    return out
+def finer(coarse: np.ndarray, axis: int, count: int, step: int) -> np.ndarray:
+    """Linear interpolation along an axis to so many voxels that were pooled, one coarse voxel being padded in front."""
+    made = np.empty([count if a == axis else n for a, n in enumerate(coarse.shape)], coarse.dtype)
+    for phase in range(min(step, count)):
+        at = (phase + 0.5) / step + 0.5  # index in coarse voxels, the first of which is the padding
+        part, some = coarse.dtype.type(at % 1), -(-(count - phase) // step)
+        low, high = (coarse[_along(axis, slice(int(at) + k, int(at) + k + some))] for k in (0, 1))
+        for a, b, into in zip(low, high, made[_along(axis, slice(phase, None, step))]):  # a plane stays in the cache
+            np.multiply(a, 1 - part, out=into)
+            into += b * part
+    return made
 
 
 def _along(axis: int, part: slice) -> tuple[slice, ...]:

@@ -89,7 +89,7 @@ def mottle(spec: Mottle, key: jax.Array, found: Surfaces, spacing_mm: tuple[floa
         part = slice(first, first + CHUNK)
         waves = points[part] @ turns
         waves += phase
-        value[part] = np.cos(waves, out=waves).sum(axis=1)
+        value[part] = np.cos(waves, out=waves).sum(axis=1)  # XLA's cosine takes twice as long
     out = np.zeros(found.whole.shape, np.float32)
     out.ravel()[flat] = spec.share * np.clip(1 + 0.6 * np.sqrt(2 / WAVES) * value, 0, 2)
     return out

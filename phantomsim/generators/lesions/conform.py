@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from phantomsim.generators.lesions.boxes import bounds, chosen, inner, within
-from phantomsim.generators.lesions.distances import depth_mm
+from phantomsim.generators.lesions.distances import Depth
 from phantomsim.generators.lesions.held import Held, holding
 from phantomsim.generators.lesions.regions import inside, ventricles
 from phantomsim.grid import Grid
@@ -37,19 +37,21 @@ class Space:
 
     def __post_init__(self) -> None:
         self._kept: dict[str, tuple[np.ndarray, tuple[slice, ...]]] = {}
+        self._depth: Depth | None = None
 
     def inside(self) -> tuple[np.ndarray, tuple[slice, ...]]:
         """The inside of the skull, bool of a box, and the box."""
         if "inside" not in self._kept:
-            self._kept["inside"] = inside(self.phantom)
+            found, box, self._shares = inside(self.phantom)
+            self._kept["inside"] = found, box
         return self._kept["inside"]
 
-    def depth(self) -> tuple[np.ndarray, tuple[slice, ...]]:
-        """Distance of the inside of the skull from its wall [mm], float32 of a box (negative outside), and the box."""
-        if "depth" not in self._kept:
-            brain, box = self.inside()
-            self._kept["depth"] = depth_mm(brain, self.phantom.grid, self.reach_mm), box
-        return self._kept["depth"]
+    def depth(self) -> tuple[Depth, tuple[slice, ...]]:
+        """Distance of the inside of the skull from its wall (negative outside), and the box that it is given in."""
+        brain, box = self.inside()
+        if self._depth is None:
+            self._depth = Depth.of_shares(self._shares, brain.shape, self.phantom.grid, self.reach_mm)
+        return self._depth, box
 
     def ventricles(self) -> tuple[np.ndarray, tuple[slice, ...]]:
         """The ventricles, bool of a box, and the box."""
@@ -143,7 +145,7 @@ def around(space: Space, at: np.ndarray, reach_mm: float) -> tuple[np.ndarray, t
     low = [max(int(a) - f - b.start, 0) for a, f, b in zip(at, far, box)]
     high = [min(int(a) + f + 1, b.stop) - b.start for a, f, b in zip(at, far, box)]
     cube = tuple(slice(lo, max(hi, lo)) for lo, hi in zip(low, high))
-    return depth[cube], within(cube, box)
+    return depth.within(cube), within(cube, box)
 
 
 def crescent(space: Space, at: np.ndarray, thickness_mm: float, rim: float) -> Field:
@@ -173,7 +175,7 @@ def _half(space: Space, at: np.ndarray) -> tuple[np.ndarray, tuple[slice, ...]]:
     n, mine = depth.shape[axis], int(at[axis]) - box[axis].start
     half = slice(n // 2 + 1, n) if mine > n / 2 else slice(0, (n + 1) // 2)
     side = tuple(half if a == axis else slice(0, m) for a, m in enumerate(depth.shape))
-    return np.ascontiguousarray(depth[side]), within(side, box)
+    return depth.within(side), within(side, box)
 
 
 def _beside(space: Space, at: np.ndarray, box: tuple[slice, ...], depth: np.ndarray) -> np.ndarray:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
-from phantomsim.generators.lesions.boxes import cut_out, fine, pooled
+from phantomsim.generators.lesions.boxes import cut_out, finer, pooled
 from phantomsim.grid import Grid
 
 COARSE_MM = 2.0  # voxels on which the depth below a wall is measured
@@ -70,18 +71,60 @@ def _least_of_some(square: np.ndarray, weight: float) -> np.ndarray:
     return out
 
 
-def depth_mm(region: np.ndarray, grid: Grid, most_mm: float = math.inf) -> np.ndarray:
-    """Distance of voxel centres from the outside of a region, on coarse voxels, interpolated [mm], float32 [z, y, x].
+def coarse_step(grid: Grid) -> list[int]:
+    """Voxels of a grid to a coarse one, on which depths are measured, along z, y, x."""
+    return [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
 
-    Below 0 outside, but no measure of how far. Beyond `most_mm` it is that or more.
+
+@dataclass(frozen=True)
+class Depth:
+    """Distance of voxel centres from the outside of a region, on coarse voxels, interpolated plane by plane as asked.
+
+    Below 0 outside, but no measure of how far.
+
+    Attributes:
+        rows: distances [mm], float32 [z, y, x], of planes that are coarse along z, after one of padding.
+        shape: of the region.
+        step: voxels to a plane.
     """
-    step = [max(1, round(COARSE_MM / d)) for d in grid.spacing_mm]
-    coarse = pooled(np.pad(region, [(s, s + (-n) % s) for n, s in zip(region.shape, step)]), step)
-    spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
-    half = 0.5 * min(spacing)
-    beyond = most_mm + 2.0 * max(spacing) + half  # interpolation looks one coarse voxel further
-    distance = from_outside_mm(coarse >= 0.5, spacing, beyond) - half
-    return fine(distance, region.shape, step)  # outside: half a voxel below 0, so that the zero lies on the face
+
+    rows: np.ndarray
+    shape: tuple[int, ...]
+    step: int
+
+    @classmethod
+    def of(cls, region: np.ndarray, grid: Grid, most_mm: float = math.inf) -> Depth:
+        """Beyond `most_mm` the depth is that or more."""
+        return cls.of_shares(pooled(region, coarse_step(grid)), region.shape, grid, most_mm)
+
+    @classmethod
+    def of_shares(cls, shares: np.ndarray, shape: tuple[int, ...], grid: Grid, most_mm: float = math.inf) -> Depth:
+        """From the shares of coarse voxels that a region of a shape has."""
+        step = coarse_step(grid)
+        spacing = [d * s for d, s in zip(grid.spacing_mm, step)]
+        half = 0.5 * min(spacing)
+        beyond = most_mm + 2.0 * max(spacing) + half  # interpolation looks one coarse voxel further
+        rows = from_outside_mm(np.pad(shares >= 0.5, 1), spacing, beyond)
+        rows -= half  # outside: half a voxel below 0, so that the zero lies on the face
+        for axis in (2, 1):
+            rows = finer(rows, axis, shape[axis], step[axis])
+        return cls(rows, shape, step[0])
+
+    def __getitem__(self, z: int) -> np.ndarray:
+        """One plane [mm], float32 [y, x]."""
+        return self.within((slice(z, z + 1), slice(None), slice(None)))[0]
+
+    def within(self, box: tuple[slice, ...]) -> np.ndarray:
+        """Of the voxels of a box [mm], float32 [z, y, x]."""
+        planes, y, x = (range(n)[cut] for n, cut in zip(self.shape, box))
+        out = np.empty([len(planes), len(y), len(x)], np.float32)
+        for z, plane in zip(planes, out):
+            at = (z % self.step + 0.5) / self.step + 0.5  # in coarse planes, the first of which is the padding
+            part, below = np.float32(at % 1), z // self.step + int(at)
+            low, high = self.rows[below : below + 2, y.start : y.stop, x.start : x.stop]
+            np.multiply(low, 1 - part, out=plane)
+            plane += high * part
+        return out
 
 
 def far_mm(thing: np.ndarray, where: tuple[slice, ...], grid: Grid, box: tuple[slice, ...]) -> np.ndarray:

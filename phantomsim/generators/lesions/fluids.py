@@ -44,7 +44,7 @@ def _fluid(space: Space, fill: tuple[str, ...], box: tuple[slice, ...]) -> np.nd
     """Voxels of a box inside the skull that have some tissues, but for the ventricles."""
     depth, whole = space.depth()
     cut = tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, whole))
-    region = mask(space.phantom, fill, box) & (depth[cut] > -max(space.phantom.grid.spacing_mm))
+    region = mask(space.phantom, fill, box) & (depth.within(cut) > -max(space.phantom.grid.spacing_mm))
     with contextlib.suppress(TissueError):  # a phantom without ventricles has nothing to leave out
         found, where = space.ventricles()
         region[inner(where, box)] &= ~found[inner(box, where)]

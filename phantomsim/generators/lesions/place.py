@@ -64,7 +64,7 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         told.append(put[1])
         if phantom.label is not room.phantom.label:  # the anatomy has moved
             room = Room.of(phantom, kind) if i + 1 < count else room
-        else:
+        elif i + 1 < count:
             room.phantom = phantom
             room.occupy(phantom.lesions[-1])
     skipped = count - len(told)

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions.boxes import bounds, cut_out, grown, inner, pooled, widened, within
+from phantomsim.generators.lesions.distances import Depth, coarse_step
 from phantomsim.generators.lesions.known import near
 from phantomsim.phantom import Phantom
 
@@ -22,7 +23,6 @@ LEAST_PART = 0.2  # of the largest such piece; smaller ones are left out
 PARTED_MM = 1.0  # taken off all round, so that ventricles part from the cisterns that they touch
 WHITE_WALL = 0.5  # share of a ventricle's wall that is white matter
 NEAR = 6  # voxels about the deep of the brain in which walls of ventricles are looked at
-COARSE_MM = 2.0  # voxels on which pieces of the inside of the skull are told
 PLANES = 4  # that are looked at together: caches hold them
 FEW = 6  # runs of labels up to which voxels are compared with each: quicker than a look-up
 
@@ -88,27 +88,28 @@ def require(phantom: Phantom, names: Sequence[str]) -> None:
         raise TissueError(f"{phantom.facts.subject}: {told}")
 
 
-def inside(phantom: Phantom) -> tuple[np.ndarray, tuple[slice, ...]]:
-    """The brain and the fluid about it, its largest piece, bool; and the box that it is given in.
+def inside(phantom: Phantom) -> tuple[np.ndarray, tuple[slice, ...], np.ndarray]:
+    """The brain and the fluid about it, its largest piece, bool; the box that it is given in; shares of coarse voxels.
 
     Raises:
         TissueError: the phantom has no brain.
     """
     body = bounds(np.asarray(phantom.label))
     found, box = cut_out(mask(phantom, BRAIN, body), body)
-    step = [max(1, round(COARSE_MM / d)) for d in phantom.grid.spacing_mm]
+    step = coarse_step(phantom.grid)
     share = pooled(found, step)  # pieces are told on coarse voxels, which is quicker
     pieces, count = ndimage.label(share > 0)
     if count < 2:
-        return found, box
+        return found, box, share
     largest = pieces == np.bincount(pieces.ravel(), share.ravel())[1:].argmax() + 1
+    share *= largest
     for axis, (s, b) in enumerate(zip(step, box)):
         largest = np.repeat(largest, s, axis).take(np.arange(b.stop - b.start), axis)
-    return found & largest, box
+    return found & largest, box, share
 
 
 def ventricles(
-    phantom: Phantom, brain: np.ndarray, depth: np.ndarray, box: tuple[slice, ...]
+    phantom: Phantom, brain: np.ndarray, depth: Depth, box: tuple[slice, ...]
 ) -> tuple[np.ndarray, tuple[slice, ...]]:
     """The ventricles, bool of a box, and the box: organs of that name, else told by their looks.
 
@@ -116,17 +117,18 @@ def ventricles(
     good part (those of cisterns are grey).
 
     Args:
-        brain, depth, box: from `inside` and `depth_mm`.
+        brain, depth, box: the inside of the skull, its depth, and where it lies.
     Raises:
         TissueError: the phantom has none.
     """
     label = np.asarray(phantom.label)[box]
     if organ_names(phantom, VENTRICLES):
         return cut_out(mask(phantom, (VENTRICLES,), box) & among(label, tissue_table(phantom, ("csf",))), box)
-    deep = depth > DEEP_MM
+    deep = np.stack([depth[z] > DEEP_MM for z in range(len(brain))])
     near = widened(bounds(deep), NEAR, deep.shape)  # what lies further from the deep is not looked at
+    part = np.ascontiguousarray(label[near])
     fluid, grey, white = (
-        among(label[near], tissue_table(phantom, (name,))) for name in ("csf", "grey-matter", "white-matter")
+        among(part, tissue_table(phantom, (name,))) for name in ("csf", "grey-matter", "white-matter")
     )
     core = deep[near] & fluid & ~grown(grey, 1)
     parted = round(PARTED_MM / max(phantom.grid.spacing_mm))

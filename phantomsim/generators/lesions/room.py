@@ -12,11 +12,12 @@ from scipy import ndimage
 
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions import regions
-from phantomsim.generators.lesions.boxes import bounds, inner
+from phantomsim.generators.lesions.boxes import bounds
 from phantomsim.generators.lesions.conform import Space
-from phantomsim.generators.lesions.distances import depth_mm, eroded, far_mm
-from phantomsim.generators.lesions.forms import CONFORMING
+from phantomsim.generators.lesions.distances import Depth, eroded, far_mm
+from phantomsim.generators.lesions.heights import BelowSkull, BelowVertex, Planes
 from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
+from phantomsim.generators.lesions.shape_spec import CisternForm, CrescentForm, LensForm, VentricleForm
 from phantomsim.generators.lesions.voxels import CORE
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
@@ -174,70 +175,55 @@ class Room:
 
     def _prefer(self, near: tuple[Near, ...], mask: np.ndarray) -> None:
         """Set the centres, of the voxels of a mask in the box, and their weights."""
-        fading = []
-        for one in near:
-            distance = self._distance(one.of)
-            if one.min_mm > 0:
-                mask = mask & (distance >= one.min_mm)
-            mask = mask & (distance <= one.max_mm)
-            if one.scale_mm is not None:
-                fading.append((one, distance))
+        distances, mask = [self._distance(one.of) for one in near], mask.copy() if near else mask
+        beyond: list[list[np.ndarray]] = [[] for _ in near]
+        for z, plane in enumerate(mask if near else ()):  # a plane stays in the cache
+            if not plane.any():
+                continue
+            here = [distance[z] for distance in distances]
+            for one, distance in zip(near, here):
+                plane &= distance <= one.max_mm
+                if one.min_mm > 0:
+                    plane &= distance >= one.min_mm
+            for one, distance, found in zip(near, here, beyond):
+                if one.scale_mm is not None:
+                    some = distance.ravel()[np.flatnonzero(plane)]
+                    found.append(np.maximum(some - np.float32(one.min_mm), 0))
         self.centres = np.flatnonzero(mask)
+        fading = [(one.scale_mm, found) for one, found in zip(near, beyond) if one.scale_mm is not None]
         if fading and len(self.centres):
             weight = np.ones(len(self.centres), np.float32)
-            for one, distance in fading:
-                beyond = np.maximum(distance.ravel()[self.centres] - np.float32(one.min_mm), 0)
-                weight *= np.exp(beyond / np.float32(-one.scale_mm))  # type: ignore[operator]
+            for scale_mm, found in fading:
+                weight *= np.exp(np.concatenate(found) / np.float32(-scale_mm))  # type: ignore[operator]
             self.weight = weight
             self._passed = np.cumsum(np.add.reduceat(weight, np.arange(0, len(weight), BLOCK), dtype=float))
 
-    def _distance(self, name: str) -> np.ndarray:
+    def _distance(self, name: str) -> Planes:
         """Of the voxels of the box from what a preference names [mm]."""
         grid = self.phantom.grid
         if name == "surface":
-            return np.maximum(depth_mm(self.host[self.box], grid), 0.0)
+            return np.maximum(Depth.of(self.host[self.box], grid).within((slice(None),) * 3), 0.0)
         if name == "ventricles":
             found, box = self.space.ventricles()
             return far_mm(found, box, grid, self.box)
         if name == "vertex":
-            return self._below_vertex()
+            return BelowVertex.of(self.space, self.box)
         if name == "inner-table":
-            return self._below_skull()
+            return BelowSkull(*self.space.depth(), self.box)
         if not regions.known(self.phantom, (name,)):
             raise TissueError(f"{self.phantom.facts.subject}: near.of names {name}, which the phantom does not have")
         thing = self._thing(name)
         return far_mm(thing, tuple(slice(0, n) for n in thing.shape), grid, self.box)
 
-    def _below_vertex(self) -> np.ndarray:
-        grid, (brain, box) = self.phantom.grid, self.space.inside()
-        up = np.asarray(grid.direction)[2, ::-1]
-        axis = int(np.argmax(np.abs(up)))
-        last = brain.shape[axis] - 1 if up[axis] > 0 else 0
-        plane = np.argwhere(np.take(brain, last, axis)).mean(axis=0)
-        top = np.insert(plane, axis, last) + [b.start for b in box]
-        offset = [(np.arange(b.start, b.stop) - t) * d for b, t, d in zip(self.box, top, grid.spacing_mm)]
-        z, y, x = np.ix_(*(o.astype(np.float32) ** 2 for o in offset))
-        flat, out = (y + x)[0], np.empty([b.stop - b.start for b in self.box], np.float32)
-        for above, plane in zip(z.ravel(), out):  # a plane stays in the cache
-            np.sqrt(flat + above, out=plane)
-        return out
-
-    def _below_skull(self) -> np.ndarray:
-        depth, box = self.space.depth()
-        part = depth[inner(self.box, box)]  # below 0 outside the skull, where it is as near as can be
-        if part.shape == tuple(b.stop - b.start for b in self.box):
-            return part
-        out = np.full([b.stop - b.start for b in self.box], np.inf, np.float32)
-        out[inner(box, self.box)] = part
-        return out
-
 
 def _reach_mm(kind: LesionKind) -> float:
     """How deep below the skull a kind's places and form depend on the depth [mm]."""
-    if isinstance(kind.shape, CONFORMING) or any(near.of == "ventricles" for near in kind.place.near):
+    if isinstance(kind.shape, LensForm | CrescentForm):
         return math.inf
     bounds = [near for near in kind.place.near if near.of == "inner-table"]
     far = [near.min_mm if near.scale_mm is None and near.max_mm >= NEVER_MM else near.max_mm for near in bounds]
+    if isinstance(kind.shape, CisternForm | VentricleForm) or any(n.of == "ventricles" for n in kind.place.near):
+        far.append(1.0 + regions.DEEP_MM)  # ventricles are told by what is deeper than that
     return max(far, default=0.0)
 
 

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from phantomsim.generators.lesions.pieces import in_pieces
 from phantomsim.generators.lesions.star import Star
 
 _NODES, _AROUND = 96, 24  # quadrature about a cone's axis
 APART_DEG = 12.0  # least angle between two axes
-CHUNK = 2**12  # points at a time, each with all cones, which stay in the cache
+CONES = 16  # their number is rounded up to a multiple, so that little is compiled
 _DRAWN = 1024  # directions tried; the same for any number, so that nothing is compiled anew
 
 
@@ -60,9 +62,7 @@ class Spiculated:
 
     def size(self, offset_mm: np.ndarray, radius_mm: float = 0.0) -> np.ndarray:
         """See `Star.size`."""
-        points = offset_mm.reshape(-1, 3)
-        parts = [np.minimum(*self._parts(points[i : i + CHUNK])) for i in range(0, len(points), CHUNK)]
-        return np.concatenate([np.zeros(0, np.float32), *parts]).reshape(offset_mm.shape[:-1])
+        return np.minimum(*self._parts(offset_mm))
 
     def apart(self, offset_mm: np.ndarray, radius_mm: float) -> np.ndarray:
         """See `voxels`; of the star or of a cone, whichever is nearer or deeper: cones are far steeper.
@@ -71,9 +71,9 @@ class Spiculated:
             offset_mm: points (x, y, z) from the centre [N, 3] [mm].
         """
         steep = float(self._steepness.max(initial=1.0))
-        parts = [self._parts(offset_mm[i : i + CHUNK]) for i in range(0, len(offset_mm), CHUNK)]
-        found = [np.minimum((a - radius_mm) * self.scale / self.core.slope, (b - radius_mm) / steep) for a, b in parts]
-        return np.concatenate([np.zeros(0, np.float32), *found])
+        in_star, in_cones = self._parts(offset_mm)
+        far = (in_star - np.float32(radius_mm)) * np.float32(self.scale / self.core.slope)
+        return np.minimum(far, (in_cones - np.float32(radius_mm)) / np.float32(steep))
 
     @property
     def _steepness(self) -> np.ndarray:
@@ -81,17 +81,28 @@ class Spiculated:
         return np.hypot(1 / self.width, 1 / self.length) / self.scale
 
     def _parts(self, offset_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Size of points [N, 3] in the star, and the least one in any cone."""
-        points, axis = offset_mm.T.astype(np.float32), self.axis.astype(np.float32)
-        along = axis @ points
-        beside = (points * points).sum(axis=0) - along * along
-        np.sqrt(np.maximum(beside, 0.0, out=beside), out=beside)
-        beside *= (1 / self.width).astype(np.float32)[:, None]
-        size = along * (1 / self.length).astype(np.float32)[:, None]
-        size += beside
-        size[along <= 0] = np.inf  # a cone has one end
+        """Size of points in the star, and the least one in any cone."""
+        count = max(1, -(-len(self.axis) // CONES) * CONES)
+        cones = np.zeros((count, 5), np.float32)  # those without a direction have no points
+        cones[: len(self.axis)] = np.column_stack([self.axis, 1 / self.length, 1 / self.width])
         scale = np.float32(self.scale)
-        return self.core.size(offset_mm) / scale, size.min(axis=0, initial=np.inf) / scale
+        return self.core.size(offset_mm) / scale, in_pieces(_in_cones, offset_mm, cones) / scale
+
+
+@jax.jit
+def _in_cones(points: jax.Array, cones: jax.Array) -> jax.Array:
+    """The least size of points in any cone, of axis (x, y, z), 1 / length and 1 / width [N, 5]; infinite behind all."""
+    x, y, z = points.T
+    square = x * x + y * y + z * z
+
+    def nearer(least: jax.Array, cone: jax.Array) -> tuple[jax.Array, None]:
+        u, v, w, shorter, thinner = cone
+        along = u * x + v * y + w * z
+        beside = jnp.sqrt(jnp.maximum(square - along * along, 0.0))
+        size = jnp.where(along > 0, along * shorter + beside * thinner, jnp.inf)  # a cone has one end
+        return jnp.minimum(least, size), None
+
+    return jax.lax.scan(nearer, jnp.full(len(points), jnp.inf), cones)[0]
 
 
 def spiculated(key: jax.Array, core: Star, length: np.ndarray, width: np.ndarray) -> Spiculated:

@@ -17,11 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.special import sph_harm_y
 
+from phantomsim.generators.lesions.pieces import in_pieces
+
 LARGEST_DEGREE = 8
 REACH_SD = 3.0  # a shape whose radius reaches beyond exp(3 SD) times the mean is flattened to it, to bound the box
 CELLS = 32  # of a face, along each side; 2.8 degrees on the mean
 _N_THETA, _N_PHI = 24, 48  # nodes of the quadrature of the volume
-PIECES = (2**12, 2**14, 2**16)  # points at a time; few numbers of them, so that little is compiled
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,7 @@ class Star:
         Returns:
             float32, the shape of the points.
         """
-        points = offset_mm.reshape(-1, 3).astype(np.float32, copy=False)
-        out, first = np.empty(len(points), np.float32), 0
-        while first < len(points):
-            count = max((n for n in PIECES if n <= len(points) - first), default=PIECES[0])
-            some = points[first : first + count]
-            piece = np.pad(some, ((0, count - len(some)), (0, 0)))
-            out[first : first + count] = np.asarray(_in_radii(piece, self.radius))[: len(some)]
-            first += count
-        return out.reshape(offset_mm.shape[:-1])
+        return in_pieces(_in_radii, offset_mm, self.radius)
 
     def shell(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
         """Squared distances of points [mm^2], and bounds on the distances of the surface of radius 1 mm."""
