@@ -23,8 +23,8 @@ from phantomsim.generators.lesions.voxels import Form, ball_radius_mm, box_shape
 from phantomsim.grid import Grid
 from phantomsim.phantom import Lesion, Overlay, Phantom, boxed
 
-#: Half-widths of boxes [voxels]; few shapes of box, so that little is compiled.
 EDGE = "edge of the grid"  # the reason why a place is refused where the lesion would leave the frame
+#: Half-widths of boxes [voxels]; few shapes of box, so that little is compiled.
 LADDER = (4, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 180, 256)
 #: Which of a lesion's uniform numbers is for what.
 LAYERS, OEDEMA, FORM = slice(1, 5), 5, slice(8, 16)

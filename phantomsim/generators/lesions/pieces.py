@@ -7,7 +7,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-PIECES = (2**12, 2**14, 2**16)  # points at a time
+PIECES = (2**13, 2**16)  # points at a time
 
 
 def in_pieces(function: Callable[..., jax.Array], points: np.ndarray, *arguments: np.ndarray) -> np.ndarray:

@@ -202,7 +202,7 @@ class Room:
         """Of the voxels of the box from what a preference names [mm]."""
         grid = self.phantom.grid
         if name == "surface":
-            return np.maximum(Depth.of(self.host[self.box], grid).within((slice(None),) * 3), 0.0)
+            return Depth.of(self.host[self.box], grid)
         if name == "ventricles":
             found, box = self.space.ventricles()
             return far_mm(found, box, grid, self.box)

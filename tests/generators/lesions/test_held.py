@@ -71,7 +71,7 @@ def test_depth_is_scipys_linear_interpolation():
     np.testing.assert_allclose(Depth.of(region, grid).within((slice(None),) * 3), wanted, atol=1e-5)
 
 
-@pytest.mark.parametrize("count", [0, 1, PIECES[0], PIECES[0] + 1, PIECES[1] + PIECES[0] + 5, 2 * PIECES[-1] + 3])
+@pytest.mark.parametrize("count", [0, 1, PIECES[0], PIECES[0] + 1, PIECES[1] + PIECES[0] + 5, 2 * PIECES[1] + 3])
 def test_pieces_together_are_all_points(count):
     points = np.random.default_rng(4).normal(size=(count, 1, 3))
     found = in_pieces(jax.jit(lambda p, a: jnp.sum(p, axis=1) * a), points, np.float32(2.0))
