@@ -16,9 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, sparse
+from scipy import ndimage
 
 from phantomsim.errors import PlacementError
+from phantomsim.generators.lesions.pieces import in_pieces
+from phantomsim.generators.lesions.potential import carried, linear, padded, potential, velocity
 from phantomsim.grid import Grid
 
 STEPS = 5  # in which the lesion grows
@@ -82,12 +84,13 @@ def flow(
             f"a lesion of {volume_mL:g} mL displaces {share * volume_mL:.3g} mL, but only {room * MOST_FLUID:.3g} mL "
             "of fluid can give way; lower volume_mL or mass_effect.share, or set mass_effect = false"
         )
-    points = np.argwhere(region).T.astype(np.float32)
-    back, forth = _at_rest(grid.shape), np.argwhere(region & followed).T.astype(np.float32)  # in voxels
+    points = np.argwhere(region).astype(np.float32)
+    back, forth = _at_rest(grid.shape), np.argwhere(region & followed).astype(np.float32)  # in voxels
     begun = forth
     room_about = np.maximum(ndimage.uniform_filter(region.astype(float), 3, mode="constant"), 1e-6)
-    system = _system(region, grid.spacing_mm)
-    guess, last = np.zeros(int(region.sum())), np.zeros(int(region.sum()))
+    space, last = padded(region), np.array(grid.shape, np.float32) - 1
+    per_mm2 = 1 / np.array(grid.spacing_mm, np.float32) ** 2
+    guess, before = np.zeros_like(space), np.zeros_like(space)
     volumes = volume_mL * (1 - share + share * np.arange(STEPS + 1) / STEPS)
     for now, then in itertools.pairwise(volumes):
         grown = lesion(float(now)) * region
@@ -95,18 +98,17 @@ def flow(
         fluid = here * (ndimage.uniform_filter(here, 3, mode="constant") / room_about) ** THICK * (1 - grown)
         amount = (then - now) / grid.voxel_mL
         middle = lesion(INNER * float(now)) * region
-        source = middle / middle.sum() - fluid / fluid.sum()
-        velocity, found = _velocity(system, region, amount * source, grid.spacing_mm, guess)
-        guess, last = 2 * found - last if last.any() else found, found
-        came = points.copy()  # backwards along this step, then along those before
-        for _ in range(SUBSTEPS):
-            came = _stepped(came, velocity, -1 / SUBSTEPS)
-            forth = _stepped(forth, velocity, 1 / SUBSTEPS)
-        was = [ndimage.map_coordinates(b, came, order=1, mode="nearest") for b in back]
-        back[:, region] = was
+        source = amount * (middle / middle.sum() - fluid / fluid.sum())
+        source = (source - source[region].mean()) * region
+        found = np.asarray(potential(space, padded(source), guess, per_mm2, TOLERANCE, MOST_ITERATIONS))
+        guess, before = 2 * found - before if before.any() else found, found
+        faces = velocity(space, found, per_mm2)
+        came = in_pieces(carried, points, faces, last, -1.0, SUBSTEPS)  # along this step, then along those before
+        forth = in_pieces(carried, forth, faces, last, 1.0, SUBSTEPS)
+        back[:, region] = [in_pieces(linear, came, b, last) for b in padded(back)]
     spacing = np.asarray(grid.spacing_mm, np.float32).reshape(3, 1)
     went = np.zeros(back.shape, np.float32)
-    went[:, region & followed] = (forth - begun) * spacing
+    went[:, region & followed] = (forth - begun).T * spacing
     return Flow(grid, (back - _at_rest(grid.shape)) * spacing[..., None, None], went, region)
 
 
@@ -122,77 +124,6 @@ def _piece(region: np.ndarray, lesion: np.ndarray) -> np.ndarray:
     if held.max(initial=0) <= 0:
         raise PlacementError("the lesion touches nothing that mass_effect.moves names")
     return pieces == held.argmax()
-
-
-def _system(region: np.ndarray, spacing: tuple[float, ...]) -> sparse.csr_matrix:
-    """Minus the Laplacian with walls at the region's border, by faces between its voxels."""
-    number = np.full(region.shape, -1)
-    number[region] = np.arange(region.sum())
-    rows, columns, values = [], [], []
-    for axis, d in enumerate(spacing):
-        a, b = np.delete(number, -1, axis).ravel(), np.delete(number, 0, axis).ravel()
-        both = (a >= 0) & (b >= 0)
-        a, b = a[both], b[both]
-        w = np.full(len(a), 1 / d**2)
-        for r, c, v in ((a, b, -w), (b, a, -w), (a, a, w), (b, b, w)):
-            rows.append(r)
-            columns.append(c)
-            values.append(v)
-    n = int(region.sum())
-    made = sparse.coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (n, n))
-    return made.tocsr()
-
-
-def _solved(system: sparse.csr_matrix, wanted: np.ndarray, guess: np.ndarray) -> np.ndarray:
-    """Conjugate gradients with the diagonal as preconditioner."""
-    scale = 1 / np.maximum(system.diagonal(), 1e-9)
-    found, left = guess.copy(), wanted - system @ guess
-    way = scale * left
-    size, enough = left @ way, TOLERANCE * np.linalg.norm(wanted)
-    for _ in range(MOST_ITERATIONS):
-        if np.linalg.norm(left) <= enough:
-            break
-        ahead = system @ way
-        step = size / (way @ ahead)
-        found += step * way
-        left -= step * ahead
-        scaled = scale * left
-        size, before = left @ scaled, size
-        way *= size / before
-        way += scaled
-    return found
-
-
-def _velocity(
-    system: sparse.csr_matrix, region: np.ndarray, source: np.ndarray, spacing: tuple[float, ...], guess: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """Velocity through the faces of voxels along each axis [voxels per step], and the potential."""
-    potential = _solved(system, source[region] - source[region].mean(), guess)
-    whole = np.zeros(region.shape)
-    whole[region] = potential
-    found = []
-    for axis, d in enumerate(spacing):
-        # Face i lies before voxel i; matter flows down the potential.
-        fall = np.zeros([n + (a == axis) for a, n in enumerate(region.shape)], np.float32)
-        inner = tuple(slice(1, -1) if a == axis else slice(None) for a in range(3))
-        both = np.delete(region, -1, axis) & np.delete(region, 0, axis)
-        fall[inner] = np.where(both, -np.diff(whole, axis=axis), 0) / d**2
-        found.append(fall)
-    return found, potential
-
-
-def _stepped(points: np.ndarray, velocity: list[np.ndarray], time: float) -> np.ndarray:
-    """Points after a time along the velocity, by the midpoint rule."""
-    middle = points + time / 2 * _at(velocity, points)
-    return points + time * _at(velocity, middle)
-
-
-def _at(velocity: list[np.ndarray], points: np.ndarray) -> np.ndarray:
-    found = []
-    for axis, faces in enumerate(velocity):
-        shift = np.array([0.5 if a == axis else 0.0 for a in range(3)], np.float32)[:, None]
-        found.append(ndimage.map_coordinates(faces, points + shift, order=1, mode="nearest"))
-    return np.stack(found)
 
 
 def coarse_grid(grid: Grid, box: tuple[slice, ...], step: int) -> Grid:
