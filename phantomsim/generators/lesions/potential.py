@@ -5,8 +5,6 @@ Arrays are padded to few shapes, so that patients share what is compiled; the tr
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,7 +65,7 @@ def velocity(region: jax.Array, p: jax.Array, per_mm2: jax.Array) -> jax.Array:
     return jnp.stack([jnp.pad(f, [(int(a == axis), 0) for a in range(3)]) for axis, f in enumerate(falls)])
 
 
-@partial(jax.jit, static_argnums=4)
+@jax.jit
 def carried(points: jax.Array, faces: jax.Array, last: jax.Array, time: float, steps: int) -> jax.Array:
     """Points (z, y, x) [N, 3], in voxels, after a time along a velocity, by so many steps of the midpoint rule.
 
@@ -81,10 +79,11 @@ def carried(points: jax.Array, faces: jax.Array, last: jax.Array, time: float, s
         found = [linear(where + shift, f, last + 2 * shift) for f, shift in zip(faces, shifts)]
         return jnp.stack(found, axis=-1)
 
-    for _ in range(steps):
+    def step(_: int, points: jax.Array) -> jax.Array:
         middle = points + time / (2 * steps) * at(points)
-        points = points + time / steps * at(middle)
-    return points
+        return points + time / steps * at(middle)
+
+    return jax.lax.fori_loop(0, steps, step, points)
 
 
 @jax.jit
