@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from phantomsim.cli.options import sets
+from phantomsim.cli.options import Number, sets
 
 EPILOG = """\b
 Examples:
@@ -18,10 +18,10 @@ Examples:
 @click.argument("trial")
 @click.option("--patients", type=click.IntRange(1), help="Number of patients, instead of the file's.")
 @sets
-@click.option("--auc", type=click.FloatRange(0.5, 0.999), default=0.8, show_default=True, help="AUC that is guessed.")
+@click.option("--auc", type=Number(0.5, 0.999), default=0.8, show_default=True, help="AUC that is guessed.")
 @click.option(
     "--correlation",
-    type=click.FloatRange(0.0, 0.99),
+    type=Number(0.0, 0.99),
     default=0.5,
     show_default=True,
     help="Guessed correlation of two arms' scores within a case.",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from phantomsim.cli.options import sets
+from phantomsim.cli.options import Number, sets
 
 EPILOG = """\b
 Examples:
@@ -34,7 +34,7 @@ FORMATS = ["zarr", "nifti", "stl", "mr-maps"]
 )
 @click.option(
     *("--field-T", "field_T"),
-    type=click.FloatRange(0.0, 25.0, min_open=True),
+    type=Number(0.0, 25.0, min_open=True),
     default=3.0,
     show_default=True,
     help="Field strength of mr-maps.",
@@ -45,7 +45,7 @@ FORMATS = ["zarr", "nifti", "stl", "mr-maps"]
     help="Put in lesions, with a table: a kind (phantomsim catalogue lesions), or a file such as "
     'kind = "ms-lesion", count = 5, on_failure = "skip".',
 )
-@click.option("--days", type=click.FloatRange(0.0, 36525.0), help="How long they have grown; a file's own days else.")
+@click.option("--days", type=Number(0.0, 36525.0), help="How long they have grown; a file's own days else.")
 @sets
 def command(
     generator: str,

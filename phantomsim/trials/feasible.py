@@ -9,7 +9,9 @@ from typing import Any
 
 from phantomsim.errors import PhantomsimError
 from phantomsim.generators.generate import subjects
-from phantomsim.generators.lesions.known import absent, wrong
+from phantomsim.generators.lesions.kind_spec import LesionKind
+from phantomsim.generators.lesions.known import absent, anywhere, named, unheard, unusable, wrong
+from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.spec import Deformable, FromFiles, FromHU, FromMeshes
 from phantomsim.scanners.ct.spec import CTScanner
 from phantomsim.scanners.mr.spec import MRScanner
@@ -34,14 +36,26 @@ def problems(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
             found.append(tell(source, type(spec), tuple(sets), path, what) if key else f"{source}: {what}")
     for path, why in unfit(spec) if isinstance(spec, Trial) else ():
         found.append(tell(source, Trial, tuple(sets), path, str(why)))
+    for kind in _kinds(spec) if not isinstance(spec, Trial) else ():
+        if absent(kind) is None:
+            path = ("shape", "file") if isinstance(spec, LesionKind) else ("kind",)
+            found += [tell(source, type(spec), tuple(sets), path, str(why)) for why in unusable(kind)]
     return found
+
+
+def _kinds(spec: Any) -> list[LesionKind]:
+    """Kinds of lesion that a specification says whole, or names."""
+    if isinstance(spec, LesionKind):
+        return [spec]
+    lesions = spec.population.kinds if isinstance(spec, Trial) else (spec,) if isinstance(spec, Lesions) else ()
+    return [one.resolved() for one in lesions]
 
 
 def unfit(trial: Trial) -> Iterator[tuple[tuple[str | int, ...], PhantomsimError]]:
     """Keys of a trial's lesions that no patient can fulfil, and why; files that are not here are not among them."""
     for n, lesions in enumerate(trial.population.kinds):
         at = ("population", "lesions", *((n,) if isinstance(trial.population.lesions, tuple) else ()))
-        if absent(lesions) is None:
+        if absent(lesions.resolved()) is None:
             yield from (((*at, key), error) for key, error in wrong(lesions, trial.population.generator))
 
 
@@ -53,8 +67,14 @@ def missing(source: str | Path, sets: Sequence[str] = ()) -> list[str]:
     """
     spec = load_any(source, sets)
     generator = spec.population.generator if isinstance(spec, Trial) else spec
-    kinds = spec.population.kinds if isinstance(spec, Trial) else ()
-    found = [f"{source}: not to be made on this machine: {file}: no such file" for k in kinds if (file := absent(k))]
+    found = [
+        f"{source}: not to be made on this machine: {file}: no such file"
+        for kind in _kinds(spec)
+        if (file := absent(kind))
+    ]
+    for kind in _kinds(spec):
+        names = [unheard(key, name) for key, name in named(kind) if not anywhere(name)]
+        found += [f"{source}: only for patients of your own: {line}" for line in names if not isinstance(spec, Trial)]
     if isinstance(generator, FromFiles | FromHU | FromMeshes | Deformable):
         try:
             subjects(generator)

@@ -18,6 +18,7 @@ from phantomsim.generators.spec import Generator
 from phantomsim.phantom import Phantom
 from phantomsim.spec import read
 from phantomsim.store import atomic_file, atomic_write_text, check_writable
+from phantomsim.trials import sample_tables
 from phantomsim.trials.notes import notes
 
 PICTURED = 8
@@ -53,12 +54,13 @@ def sample(
             susceptibility as NIfTI and JSON).
         tick: called after each patient.
         field_T: of the MR maps; each patient's values are drawn as in a trial of this seed.
-        lesions: what each patient gets, as in a trial of this seed; their table is written as lesions.csv and .json.
+        lesions: what each patient gets, as in a trial of this seed; their table is written as lesions.csv and .json,
+            with what these have of other patients.
         tell: called with a line for what of a patient is not as was asked.
     Returns:
         The picture's path.
     Raises:
-        StoreError: a phantom's file is there already, or cannot be written.
+        StoreError: a phantom's file is there already, or cannot be written; lesions.json is none of ours.
         PlacementError: a lesion finds no place.
     """
     spec = read(generator, Generator, sets)
@@ -67,27 +69,34 @@ def sample(
     if taken := [place for found in places.values() for place in found if place.exists()]:
         raise StoreError(f"{taken[0]} is there already; give another --out, or --first {1 + max(patients)}")
     check_writable(out)
-    shown: list[Phantom] = []
-    told: list[dict[str, Any]] = []
-    for patient in patients:
-        phantom = generate(spec, seed, patient)
-        if lesions is not None:
-            phantom = place(phantom, lesions, seed, patient)
-            told += [{"patient": patient, "subject": phantom.facts.subject, **row} for row in table.rows(phantom)]
-        for one, target in zip(forms, places[patient]):
-            _write(one, phantom, target, seed, patient, field_T)
-        if len(shown) < PICTURED:
-            shown.append(phantom)
-        for line in notes(phantom):
-            tell(line)
-        tick()
-    if lesions is not None:
-        atomic_write_text(out / "lesions.csv", table.to_csv(told))
-        atomic_write_text(out / "lesions.json", table.to_json(told))
-    picture = out / "mosaic.png"
+    told = sample_tables.others(out, patients) if lesions is not None else []
+    picture, shown = _free_picture(out, patients), list[Phantom]()
+    try:
+        for patient in patients:
+            phantom, rows = generate(spec, seed, patient), list[dict[str, Any]]()
+            if lesions is not None:
+                phantom = place(phantom, lesions, seed, patient)
+                rows = [{"patient": patient, "subject": phantom.facts.subject, **row} for row in table.rows(phantom)]
+            for one, target in zip(forms, places[patient]):
+                _write(one, phantom, target, seed, patient, field_T)
+            told += rows
+            if len(shown) < PICTURED:
+                shown.append(phantom)
+            for line in notes(phantom):
+                tell(line)
+            tick()
+    finally:  # what was made before a patient could not be is told, too
+        if lesions is not None and shown:
+            sample_tables.write(out, told)
     with atomic_file(picture) as file:
         write_mosaic(file, shown)
     return picture
+
+
+def _free_picture(out: Path, patients: Sequence[int]) -> Path:
+    """Where the picture goes: a folder's first is mosaic.png, later ones have the number of their first patient."""
+    first = out / "mosaic.png"
+    return out / f"mosaic-{min(patients):06d}.png" if first.exists() else first
 
 
 def _write(form: str, phantom: Phantom, place: Path, seed: int, patient: int, field_T: float) -> None:

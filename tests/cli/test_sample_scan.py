@@ -13,7 +13,9 @@ from click.testing import CliRunner, Result
 from matplotlib.image import imread
 
 from phantomsim.cli.main import main
+from phantomsim.errors import PlacementError
 from phantomsim.formats import zarr_store
+from phantomsim.generators.lesions.place import place
 from phantomsim.grid import Grid
 from phantomsim.phantom import Facts, Phantom
 from phantomsim.trials.notes import notes
@@ -229,3 +231,41 @@ def test_days_without_lesions_are_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["sample", "abdomen-procedural", "--days", "5", "--out", str(tmp_path / "x")])
     assert done.exit_code == 2
     assert "add --lesions" in done.output
+
+
+def test_days_that_are_no_number_are_refused(tmp_path: Path) -> None:
+    done = run("sample", "abdomen-procedural", "--lesions", "hepatic-cyst", "--days", "nan", "--out", tmp_path / "x")
+    assert done.exit_code == 2
+    assert "nan is no number in the range" in done.output
+
+
+def test_lesions_of_later_patients_join_the_tables_and_those_before_a_failure_are_told(
+    tmp_path: Path, monkeypatch
+) -> None:
+    file, out = tmp_path / "lesion.toml", tmp_path / "out"
+    file.write_text('kind = "hepatic-cyst"\nvolume_mL = 20.0\ncount = 1\n')
+    command = ("sample", "abdomen-procedural", *COARSE, "--lesions", file, "--out", out)
+    ok(*command, "--first", 1)
+    ok(*command)
+
+    def patients() -> list[int]:
+        with (out / "lesions.csv").open() as table:
+            rows = [int(row["patient"]) for row in csv.DictReader(table)]
+        assert rows == [row["patient"] for row in json.loads((out / "lesions.json").read_text())]
+        return rows
+
+    assert patients() == [0, 1]
+    assert {f.name for f in out.glob("*.png")} == {"mosaic.png", "mosaic-000000.png"}
+
+    def fails_at_three(phantom: Phantom, lesions, seed: int, patient: int) -> Phantom:
+        if patient == 3:
+            raise PlacementError("p00003: no place")
+        return place(phantom, lesions, seed, patient)
+
+    monkeypatch.setattr("phantomsim.trials.sample.place", fails_at_three)
+    assert run(*command, "--first", 2, "-n", 3).exit_code == 2
+    assert patients() == [0, 1, 2]
+    (out / "lesions.json").write_text("[1, 2]")
+    told = run(*command, "--first", 5)
+    assert told.exit_code == 2
+    assert "is no table of lesions" in told.output

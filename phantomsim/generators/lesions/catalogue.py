@@ -9,7 +9,7 @@ from typing import Annotated
 from phantomsim import catalogue, spec
 from phantomsim.errors import SpecError
 from phantomsim.generators.lesions.kind_spec import LesionKind
-from phantomsim.generators.lesions.spec import FOLDER, Lesions
+from phantomsim.generators.lesions.spec import FOLDER, LONGEST_DAYS, Lesions
 from phantomsim.spec import Catalogued
 from phantomsim.specfile.kinds import KINDS
 
@@ -41,6 +41,8 @@ def of_kind(name: str | Path, days: float | None = None) -> Lesions:
     asked = Lesions(kind=kind(name)) if what in (None, "lesion") else spec.read(name, Lesions)
     if days is None:
         return asked
+    if not 0 <= days <= LONGEST_DAYS:
+        raise SpecError(f"days must be from 0 to {LONGEST_DAYS:g}, not {days:g}")
     if days > 0 and asked.resolved().doubling_days is None:
         raise SpecError(f"{asked.name} has no doubling_days, so it does not grow; leave days at 0")
     if asked.until_days is not None and asked.until_days < days:

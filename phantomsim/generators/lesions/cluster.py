@@ -9,11 +9,10 @@ import jax
 import numpy as np
 
 from phantomsim.errors import PlacementError
-from phantomsim.generators.lesions.shape_spec import ClusterForm
+from phantomsim.generators.lesions.shape_spec import BODIES, ClusterForm
 from phantomsim.generators.lesions.star import REACH_SD, Star, star
 from phantomsim.generators.lesions.voxels import ball_radius_mm, box_shape, fractions
 
-MOST = 128  # bodies
 OVERLAP = 0.01  # of their volume that may be lost where bodies touch
 TINY = 0.25  # radius in voxels below which a body is strewn points
 POINTS = 512
@@ -94,14 +93,16 @@ def cluster(key: jax.Array, form: ClusterForm, numbers: np.ndarray) -> Cluster:
     Args:
         numbers: uniform, three: for the count, the extent and the aspect.
     """
-    count = int(np.clip(round(form.number.quantile(numbers[0])), 1, MOST))
+    count = int(np.clip(round(form.number.quantile(numbers[0])), 1, BODIES))
     extent, aspect = form.extent_mm.quantile(numbers[1]), form.aspect.quantile(numbers[2])
     sizes, places, turn, shape = jax.random.split(key, 4)
-    diameters = np.array([form.diameter_mm.quantile(u) for u in np.asarray(jax.random.uniform(sizes, (MOST,)), float)])
+    diameters = np.array(
+        [form.diameter_mm.quantile(u) for u in np.asarray(jax.random.uniform(sizes, (BODIES,)), float)]
+    )
     volumes = math.pi / 6000 * diameters[:count] ** 3
     axes, _ = np.linalg.qr(np.asarray(jax.random.normal(turn, (3, 3)), float))
     half = np.array([extent, extent / aspect, extent / aspect]) / 2
-    drawn = np.asarray(jax.random.uniform(places, (MOST, _TRIES, 4)), float)[:count]
+    drawn = np.asarray(jax.random.uniform(places, (BODIES, _TRIES, 4)), float)[:count]
     place = _apart(_in_ball(drawn) * half @ axes.T, diameters[:count] / 2)
     shapes = tuple(star(jax.random.fold_in(shape, i), form.irregularity, 3.0) for i in range(_SHAPES))
     return Cluster(place, volumes, shapes)

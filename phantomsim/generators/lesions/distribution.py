@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from phantomsim.spec import Spec
 
@@ -92,3 +92,28 @@ class Distribution(Spec):
         high = float(poisson.cdf(math.floor(self.max), self.mean)) if self.max is not None else 1.0
         inside = low + (high - low) * min(max(u, 0.0), 1 - 1e-12)
         return float(max(first, poisson.ppf(inside, self.mean)))
+
+
+def _reaching(low: float, high: float, allowed: str, open_low: bool = False) -> AfterValidator:
+    """Refuses laws that draw values beyond bounds."""
+
+    def checked(law: Distribution) -> Distribution:
+        least, most = law.quantile(0.0), law.quantile(1.0)
+        if least < low or most > high or (open_low and least <= low):
+            raise ValueError(
+                f"draws from {least:.4g} to {most:.4g}, but must be {allowed}; give min and max that keep it so"
+            )
+        return law
+
+    return AfterValidator(checked)
+
+
+#: Laws of numbers that are bounded; a normal law without cuts reaches seven standard deviations far.
+Positive = Annotated[Distribution, _reaching(0.0, math.inf, "above 0", open_low=True)]
+NotNegative = Annotated[Distribution, _reaching(0.0, math.inf, "0 or more")]
+Share = Annotated[Distribution, _reaching(0.0, 1.0, "from 0 to 1")]
+
+
+def counted(least: int, most: int) -> AfterValidator:
+    """Refuses laws of counts beyond bounds."""
+    return _reaching(least - 0.5, most + 0.5, f"from {least} to {most}")

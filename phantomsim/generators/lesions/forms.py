@@ -16,7 +16,6 @@ from phantomsim.generators.lesions.stretched import Stretched
 from phantomsim.generators.lesions.voxels import Form
 
 CONFORMING = (spec.LensForm, spec.CrescentForm, spec.CisternForm, spec.VentricleForm)
-_MOST = 64  # spicules
 REFERENCE_ML = 50.0  # volume for which a crescent's thickness is given
 
 
@@ -33,8 +32,8 @@ def form(shape: spec.Shape, key: jax.Array, numbers: np.ndarray) -> Form | Clust
         return ball if aspect == 1 else Stretched(ball, _direction(jax.random.fold_in(key, 1)), aspect)
     if isinstance(shape, spec.SpiculatedForm):
         core = star(key, shape.irregularity, shape.smoothness)
-        count = min(_MOST, round(shape.spicules.quantile(numbers[0])))
-        u = np.asarray(jax.random.uniform(jax.random.fold_in(key, 2), (2, _MOST)), float)
+        count = min(spec.SPICULES, round(shape.spicules.quantile(numbers[0])))
+        u = np.asarray(jax.random.uniform(jax.random.fold_in(key, 2), (2, spec.SPICULES)), float)
         length, width = ([law.quantile(v) for v in row] for law, row in zip((shape.length, shape.width), u))
         return spiculated(jax.random.fold_in(key, 3), core, np.array(length[:count]), np.array(width[:count]))
     if isinstance(shape, spec.ClusterForm):

@@ -8,10 +8,11 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from phantomsim.generators.common_spec import Fraction
 from phantomsim.generators.contrast_spec import NATIVE, Iodine, body_iodine, names
-from phantomsim.generators.lesions.distribution import Distribution
+from phantomsim.generators.lesions.distribution import Distribution, NotNegative, Positive, Share, counted
 from phantomsim.generators.lesions.shape_spec import Shape
 from phantomsim.spec import Spec
 
+MOST = 256  # lesions of a patient
 Millimetres = Annotated[float, Field(ge=0.0, le=100.0)]
 
 
@@ -24,8 +25,8 @@ class Layer(Spec):
     """
 
     tissue: str
-    share: Distribution | None = None
-    thickness_mm: Distribution | None = None
+    share: Share | None = None
+    thickness_mm: Positive | None = None
     source: str = ""
 
     @model_validator(mode="after")
@@ -60,7 +61,7 @@ class Oedema(Spec):
 
     tissue: str
     host: tuple[str, ...]
-    thickness_mm: Distribution
+    thickness_mm: NotNegative
     share: Fraction = 1.0
     source: str = ""
 
@@ -80,6 +81,12 @@ class Near(Spec):
     min_mm: Annotated[float, Field(ge=0.0)] = 0.0
     max_mm: PositiveFloat = 1e3
     source: str = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Near:
+        if self.min_mm > self.max_mm:
+            raise ValueError(f"min_mm {self.min_mm:g} is above max_mm {self.max_mm:g}")
+        return self
 
 
 class Place(Spec):
@@ -157,8 +164,8 @@ class LesionKind(Spec):
     description: str = ""
     tissue: str
     host: tuple[str, ...] = Field(min_length=1)
-    count: Distribution = Distribution(law="fixed", value=1.0)
-    volume_mL: Distribution | None = None
+    count: Annotated[Distribution, counted(0, MOST)] = Distribution(law="fixed", value=1.0)
+    volume_mL: Positive | None = None
     shape: Annotated[Shape, Field(discriminator="form")]
     layers: tuple[Layer, ...] = ()
     mottle: Mottle | None = None
@@ -166,7 +173,7 @@ class LesionKind(Spec):
     oedema: Oedema | None = None
     place: Place = Place()
     mass_effect: MassEffect | None = None
-    doubling_days: Distribution | None = None
+    doubling_days: Positive | None = None
     phases: dict[str, Phase] = Field(default_factory=dict)
     published: tuple[Published, ...] = ()
     source: str = ""
@@ -190,4 +197,6 @@ class LesionKind(Spec):
             raise ValueError(f"a {self.shape.form} needs volume_mL")
         if self.layers and self.shape.form == "cluster":
             raise ValueError("a cluster has no layers")
+        if both := sorted(set(self.host) & set(self.place.forbidden)):
+            raise ValueError(f"{', '.join(both)} is both host and forbidden")
         return self

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from phantomsim.errors import FormatError, PhantomsimError, TissueError
+from phantomsim import catalogue
+from phantomsim.errors import FormatError, PhantomsimError, PlacementError, TissueError
+from phantomsim.generators.contrast_spec import NATIVE
 from phantomsim.generators.labels import tissue_names
+from phantomsim.generators.labels_spec import LabelTable
 from phantomsim.generators.lesions import given
+from phantomsim.generators.lesions.kind_spec import LesionKind
 from phantomsim.generators.lesions.shape_spec import MaskForm, MeshForm
 from phantomsim.generators.lesions.spec import Lesions
 from phantomsim.generators.spec import Deformable, FromFiles, Procedural
+from phantomsim.materials import tissues
+from phantomsim.spec import Catalogued, read
 
+LABELS = "generators/labels"
 SHOWN = 12  # names in an error
 
 
@@ -28,18 +36,65 @@ def wrong(lesions: Lesions, generator: Any) -> list[tuple[str, PhantomsimError]]
         for key, names in asked:
             what = f"{who} has no tissue or organ {' or '.join(names)}; {near(names, there)}"
             found.append((key, TissueError(what)))
+    for key, name in named(kind):
+        if name not in (lesions.forbidden or ()) and not has(there or (), name) and not anywhere(name):
+            found.append(("kind", TissueError(unheard(key, name))))
+    phase = getattr(generator, "phase", NATIVE)
+    if phase != NATIVE and lesions.phase not in (None, phase):
+        what = f'is "{lesions.phase}", but the generator\'s phase is "{phase}"; give phase to one of the two'
+        found.append(("phase", PlacementError(what)))
+    elif phase not in (NATIVE, *kind.phases):
+        allowed = ", ".join((NATIVE, *kind.phases))
+        what = f'{kind.name} says nothing of the generator\'s phase "{phase}"; its phases are {allowed}'
+        found.append(("kind", PlacementError(what)))
+    return found + [("kind", error) for error in unusable(kind)]
+
+
+def unusable(kind: LesionKind) -> list[PhantomsimError]:
+    """What is wrong with the file of a kind's form."""
     if isinstance(kind.shape, MeshForm | MaskForm):
         try:
             given.given(None, kind.shape.file, getattr(kind.shape, "dataset", None))
         except FormatError as error:
-            found.append(("kind", error))
-    return found
+            return [error]
+    return []
 
 
-def absent(lesions: Lesions) -> Path | None:
-    """A file of the lesions' form that is not on this machine."""
-    shape = lesions.resolved().shape
-    file = Path(shape.file).expanduser() if isinstance(shape, MeshForm | MaskForm) else None
+def named(kind: LesionKind) -> Iterator[tuple[str, str]]:
+    """Tissues and organs that the rules and surroundings of a kind name, by their keys."""
+    yield from (("place.forbidden", name) for name in kind.place.forbidden)
+    yield from (("place.clear_mm", name) for name in kind.place.clear_mm)
+    if kind.oedema is not None:
+        yield from (("oedema.host", name) for name in kind.oedema.host)
+    if kind.mass_effect is not None:
+        yield from (("mass_effect.moves", name) for name in kind.mass_effect.moves)
+        yield from (("mass_effect.yields", name) for name in kind.mass_effect.yields)
+
+
+def anywhere(name: str) -> bool:
+    """Whether a name or pattern is any tissue, or an organ of the catalogue's generators or tables of labels."""
+    return name in tissues.table() or has(organs(), name)
+
+
+@cache
+def organs() -> frozenset[str]:
+    """Of the catalogue's generators and tables of labels, and all tissues, which patterns may mean."""
+    from phantomsim.generators.procedural.generate import REGIONS
+
+    files = [read(name, Annotated[LabelTable, Catalogued(LABELS)]) for name in catalogue.names(LABELS)]
+    return frozenset(
+        (*(o for r in REGIONS.values() for o in r.organs), *(t for f in files for t in f.tissues), *tissues.table())
+    )
+
+
+def unheard(key: str, name: str) -> str:
+    """What is to be said of a name that nothing has."""
+    return f'{key} names "{name}", which is no tissue and no organ of the catalogue; {near((name,), organs())}'
+
+
+def absent(kind: LesionKind) -> Path | None:
+    """A file of the form of a kind that is not on this machine."""
+    file = Path(kind.shape.file).expanduser() if isinstance(kind.shape, MeshForm | MaskForm) else None
     return None if file is None or file.exists() else file
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from phantomsim.errors import PlacementError, TissueError
 from phantomsim.generators.contrast import enhanced, phase_of, unenhanced
 from phantomsim.generators.contrast_spec import NATIVE
-from phantomsim.generators.lesions import regions
+from phantomsim.generators.lesions import known, regions, table
 from phantomsim.generators.lesions.draft import EDGE, Draft
 from phantomsim.generators.lesions.growth import grown_mL
 from phantomsim.generators.lesions.kind_spec import LesionKind
@@ -38,7 +38,7 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         seed, patient: give the key; neither the number of patients nor other patients matter.
     Returns:
         The phantom with `lesions`; `facts.provenance` has "refused_placements" (how many), "refused_by_rule",
-        "skipped_lesions", and "lesions": what was drawn for each.
+        "skipped_lesions", and "lesions": what was drawn for each; those of lesions that were there before stay.
     Raises:
         TissueError: the phantom never has the host or a forbidden tissue.
         PlacementError: no place was found and `on_failure` is "error".
@@ -46,12 +46,12 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
     kind = lesions.resolved()
     phase = _phase(phantom, kind, lesions)
     phantom = unenhanced(phantom)  # hosts and rules name tissues without contrast agent
-    for name in lesions.forbidden or ():
-        if not regions.known(phantom, (name,)):
-            raise TissueError(f'{phantom.facts.subject}: forbidden names "{name}", which the phantom does not have')
+    _heard(phantom, kind, lesions)
+    regions.require(phantom, kind.host)
     key = patient_key(seed, patient, Stream.LESION)
     phantom = dataclasses.replace(phantom, tissues=tuple(dict.fromkeys((*phantom.tissues, *kind.tissues))))
-    refused, told = Counter[str](), []
+    earlier: Any = phantom.facts.provenance
+    before, refused, told = table.told(phantom), Counter[str](earlier.get("refused_by_rule", {})), []
     count = _count(kind, key)
     room = _room(phantom, kind, lesions, refused)
     for i in range(count if room is not None else 0):
@@ -67,17 +67,27 @@ def place(phantom: Phantom, lesions: Lesions, seed: int, patient: int) -> Phanto
         elif i + 1 < count:
             room.phantom = phantom
             room.occupy(phantom.lesions[-1])
-    skipped = count - len(told)
+    skipped = count - len(told) + int(earlier.get("skipped_lesions", 0))
     provenance = phantom.facts.provenance | {
         "refused_placements": int(refused.total()),
         "refused_by_rule": dict(sorted(refused.items())),
         "skipped_lesions": skipped,
-        "lesions": told,
+        "lesions": [*before, *told],
         "phase": phase,
     }
     facts = Facts(phantom.facts.subject, phantom.facts.covariates, provenance)
     phantom = dataclasses.replace(phantom, facts=facts)
     return enhanced(phantom, kind.iodine(phase))
+
+
+def _heard(phantom: Phantom, kind: LesionKind, lesions: Lesions) -> None:
+    """Raises TissueError where a rule names what the patient lacks, if the trial says it, or what nobody has."""
+    for name in lesions.forbidden or ():
+        if not regions.known(phantom, (name,)):
+            raise TissueError(f'{phantom.facts.subject}: forbidden names "{name}", which the phantom does not have')
+    for key, name in known.named(kind):
+        if not regions.known(phantom, (name,)) and not known.anywhere(name):
+            raise TissueError(f"{phantom.facts.subject}: {kind.name}: {known.unheard(key, name)}")
 
 
 def _phase(phantom: Phantom, kind: LesionKind, lesions: Lesions) -> str:
@@ -99,7 +109,6 @@ def _phase(phantom: Phantom, kind: LesionKind, lesions: Lesions) -> str:
 
 def _room(phantom: Phantom, kind: LesionKind, lesions: Lesions, refused: Counter[str]) -> Room | None:
     """Where lesions of a kind may lie; None where the patient has not what they lie near, and may go without."""
-    regions.require(phantom, kind.host)
     try:
         return Room.of(phantom, kind)
     except TissueError:
@@ -164,7 +173,7 @@ def _try(draft: Draft, room: Room, tries: int) -> tuple[Any, Counter[str]]:
     """A place that breaks no rule, or None; and why others were refused."""
     refused: Counter[str] = Counter()
     if not len(room.centres):
-        return None, Counter({"margin_mm": 1})
+        return None, Counter({room.lacking: 1})
     for u in draft.places(tries):
         found, why = draft.at(room, room.draw(float(u[0])), u[1:])
         if not why:
@@ -179,10 +188,15 @@ def _failure(room: Room, kind: LesionKind, lesions: Lesions, draft: Draft, why: 
         what = f"{subject}: nothing of {host} lies in the patient's frame"
         return f"{what}; widen or move it (shape, centre_z_mm), or change host"
     if not len(room.centres):
-        near = " as place.near says" if kind.place.near else ""
+        if room.lacking == "near":
+            wanted = ", ".join(f"{n.of} from {n.min_mm:g} to {n.max_mm:g} mm" for n in kind.place.near)
+            wide = max(room.phantom.grid.spacing_mm)
+            return (
+                f"{subject}: no voxel of {host} lies where place.near says ({wanted}); make smaller voxels (they are "
+                f"{wide:g} mm wide), widen the frame (shape), or change place.near"
+            )
         return (
-            f"{subject}: no voxel of {host} lies {kind.place.margin_mm:g} mm inside it{near}; "
-            "lower margin_mm or change host"
+            f"{subject}: no voxel of {host} lies {kind.place.margin_mm:g} mm inside it; lower margin_mm or change host"
         )
     rules = ", ".join(f"{rule} {n} times" for rule, n in why.most_common())
     tries = _tries(draft, lesions)

@@ -12,9 +12,10 @@ from scipy import ndimage
 
 from phantomsim.errors import TissueError
 from phantomsim.generators.lesions import regions
-from phantomsim.generators.lesions.boxes import bounds
+from phantomsim.generators.lesions.boxes import bounds, inner
 from phantomsim.generators.lesions.conform import Space
 from phantomsim.generators.lesions.distances import Depth, eroded, far_mm
+from phantomsim.generators.lesions.forms import CONFORMING
 from phantomsim.generators.lesions.heights import BelowSkull, BelowVertex, Planes
 from phantomsim.generators.lesions.kind_spec import LesionKind, Near, Place
 from phantomsim.generators.lesions.shape_spec import CisternForm, CrescentForm, LensForm, VentricleForm
@@ -38,8 +39,10 @@ class Room:
         centres: flat indices in the box of voxels where a centre may lie.
         weight: of those, where some are preferred more than others.
         forbidden: by tissue, bool [256].
+        partly: whether a part of a forbidden tissue in a voxel bars it; not of forms that lie against walls.
         taken: by lesions, bool [z, y, x], once one is there.
         refused: how often each rule refused a place.
+        lacking: the rule that leaves no centre; empty where there are some.
     """
 
     phantom: Phantom
@@ -49,8 +52,10 @@ class Room:
     centres: np.ndarray
     weight: np.ndarray | None
     forbidden: np.ndarray
+    partly: bool = True
     taken: np.ndarray | None = None
     refused: Counter[str] = field(default_factory=Counter)
+    lacking: str = ""
 
     @classmethod
     def of(cls, phantom: Phantom, kind: LesionKind) -> Room:
@@ -61,9 +66,12 @@ class Room:
             forbidden[phantom.tissue_index("air")] = True
         box = bounds(host)
         mask = eroded(host[box], phantom.grid.spacing_mm, kind.place.margin_mm)
-        room = cls(phantom, kind.place, host, box, np.zeros(0, int), None, forbidden)
+        within_margin = bool(mask.any())
+        partly = not isinstance(kind.shape, CONFORMING)
+        room = cls(phantom, kind.place, host, box, np.zeros(0, int), None, forbidden, partly)
         room.space = Space(phantom, _reach_mm(kind))
-        room._prefer(kind.place.near if mask.any() else (), mask)
+        room._prefer(kind.place.near if within_margin else (), mask)
+        room.lacking = "" if len(room.centres) else "near" if within_margin else "margin_mm"
         room.taken = taken_by(phantom)
         return room
 
@@ -92,7 +100,7 @@ class Room:
     def barred(self, start: np.ndarray, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[np.ndarray, ...]]]:
         """Voxels (z, y, x) of a box that a lesion may not touch, and why."""
         where = boxed(tuple(start), shape)
-        yield "forbidden tissue", np.nonzero(regions.among(np.asarray(self.phantom.label)[where], self.forbidden))
+        yield "forbidden tissue", np.nonzero(self._barred(where))
         if self.taken is not None:
             yield "another lesion", np.nonzero(self.taken[where])
 
@@ -102,8 +110,10 @@ class Room:
         Args:
             core: bool [z, y, x], of the voxels of the grid that `where` takes.
         """
-        if why := self._occupied(core, where):
-            return why
+        if (self.forbidden[np.asarray(self.phantom.label)[where]] & core).any():
+            return "forbidden tissue"
+        if self.taken is not None and (self.taken[where] & core).any():
+            return "another lesion"
         count, part = float(core.sum()), CORE**3
         if count < MANY:
             return ""
@@ -113,9 +123,19 @@ class Room:
         return "one_side" if self._astride(core, where, (1.0 + 10.0 * DOUBT) * count / part) else ""
 
     def _occupied(self, touched: np.ndarray, where: tuple[slice, ...]) -> str:
-        if (self.forbidden[np.asarray(self.phantom.label)[where]] & touched).any():
+        if (self._barred(where) & touched).any():
             return "forbidden tissue"
         return "another lesion" if self.taken is not None and (self.taken[where] & touched).any() else ""
+
+    def _barred(self, where: tuple[slice, ...]) -> np.ndarray:
+        """Voxels of a box that have a forbidden tissue."""
+        found = regions.among(np.asarray(self.phantom.label)[where], self.forbidden)
+        for overlay in self.phantom.overlays if self.partly else ():
+            own = boxed(overlay.start, overlay.fraction.shape)
+            mine = inner(where, own)
+            tissue = overlay.tissue if np.ndim(overlay.tissue) == 0 else np.asarray(overlay.tissue)[mine]
+            found[inner(own, where)] |= self.forbidden[tissue] & (np.asarray(overlay.fraction)[mine] > 0)
+        return found
 
     def refuses(self, fraction: np.ndarray, start: np.ndarray) -> str:
         """The rule that a lesion breaks; empty where it breaks none.

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from phantomsim.generators.lesions.distribution import Distribution
+from phantomsim.generators.lesions.distribution import Distribution, Positive, counted
 from phantomsim.spec import FilePath, Spec
 
+SPICULES, BODIES = 64, 128  # of a lesion at most
 Irregularity = Annotated[float, Field(ge=0.0, le=0.5)]
 Smoothness = Annotated[float, Field(ge=0.0, le=8.0)]
 
@@ -24,7 +25,7 @@ class StarForm(Spec):
     form: Literal["star"] = "star"
     irregularity: Irregularity = 0.15
     smoothness: Smoothness = 3.0
-    aspect: Distribution = Distribution(law="fixed", value=1.0)
+    aspect: Positive = Distribution(law="fixed", value=1.0)
 
 
 class SpiculatedForm(Spec):
@@ -39,9 +40,9 @@ class SpiculatedForm(Spec):
     form: Literal["spiculated"]
     irregularity: Irregularity = 0.15
     smoothness: Smoothness = 3.0
-    spicules: Distribution
-    length: Distribution
-    width: Distribution
+    spicules: Annotated[Distribution, counted(0, SPICULES)]
+    length: Positive
+    width: Positive
 
 
 class LensForm(Spec):
@@ -52,7 +53,7 @@ class LensForm(Spec):
     """
 
     form: Literal["lens"]
-    flatness: Distribution
+    flatness: Positive
 
 
 class CrescentForm(Spec):
@@ -64,7 +65,7 @@ class CrescentForm(Spec):
     """
 
     form: Literal["crescent"]
-    thickness_mm: Distribution
+    thickness_mm: Positive
     rim: Annotated[float, Field(ge=1.0, le=8.0)] = 4.0
 
 
@@ -104,10 +105,10 @@ class ClusterForm(Spec):
     """
 
     form: Literal["cluster"]
-    number: Distribution
-    diameter_mm: Distribution
-    extent_mm: Distribution
-    aspect: Distribution = Distribution(law="fixed", value=1.5)
+    number: Annotated[Distribution, counted(1, BODIES)]
+    diameter_mm: Positive
+    extent_mm: Positive
+    aspect: Positive = Distribution(law="fixed", value=1.5)
     irregularity: Irregularity = 0.2
 
 
@@ -128,7 +129,7 @@ class MaskForm(Spec):
     """A mask from a file, scaled to the volume and turned at random.
 
     Attributes:
-        file: NIfTI, MetaImage, or HDF5 (`dataset`); what is not 0 is lesion.
+        file: NIfTI, NRRD, MetaImage, or HDF5 (`dataset`); what is above 0 is lesion.
         dataset: name in an HDF5 file.
     """
 

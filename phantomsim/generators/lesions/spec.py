@@ -8,11 +8,12 @@ from pydantic import Field, PositiveFloat, model_validator
 
 from phantomsim.generators.contrast_spec import NATIVE
 from phantomsim.generators.lesions.distribution import Distribution
-from phantomsim.generators.lesions.kind_spec import LesionKind, Place
+from phantomsim.generators.lesions.kind_spec import MOST, LesionKind, Place
 from phantomsim.generators.lesions.shape_spec import StarForm
 from phantomsim.spec import Catalogued, Spec
 
 FOLDER = "generators/lesions"
+LONGEST_DAYS = 36525.0
 #: Keys that take the place of a catalogue kind's own where they are given.
 OWN = ("margin_mm", "inside_host", "forbidden")
 
@@ -41,7 +42,8 @@ class Lesions(Spec):
         volume_mL: volume of each, or bounds between which it is drawn log-uniformly.
         margin_mm: the centre is at least this far inside the host [mm].
         inside_host: least share of the lesion's volume that lies in the host; the rest may displace other tissue.
-        forbidden: tissues that the lesion never touches, not by a partial voxel; air always is one of them.
+        forbidden: tissues that the lesion never touches, not by a partial voxel; air always is one of them. Forms that
+            follow the anatomy lie against its walls: of their voxels none is mostly of such a tissue.
         irregularity: standard deviation of the log radius of a star [1]; 0 is a ball, 0.15 lobed, 0.3 jagged.
         smoothness: decay of the radial field's power with degree l, as l^-smoothness; 3 is smooth, 1 rough.
         count: lesions per patient; they never overlap. Absent: 1, or as the kind says.
@@ -63,10 +65,10 @@ class Lesions(Spec):
     forbidden: tuple[str, ...] | None = None
     irregularity: Annotated[float, Field(ge=0.0, le=0.5)] = 0.15
     smoothness: Annotated[float, Field(ge=0.0, le=8.0)] = 3.0
-    count: Annotated[int, Field(ge=1, le=256)] | None = None
+    count: Annotated[int, Field(ge=1, le=MOST)] | None = None
     phase: str | None = None
-    days: Annotated[float, Field(ge=0.0, le=36525.0)] = 0.0
-    until_days: Annotated[float, Field(ge=0.0, le=36525.0)] | None = None
+    days: Annotated[float, Field(ge=0.0, le=LONGEST_DAYS)] = 0.0
+    until_days: Annotated[float, Field(ge=0.0, le=LONGEST_DAYS)] | None = None
     mass_effect: bool = True
     max_tries: Annotated[int, Field(ge=1, le=100_000)] | None = None
     on_failure: Literal["error", "skip"] = "error"

@@ -37,15 +37,19 @@ def rows(phantom: Phantom, image: np.ndarray | None = None, grid: Grid | None = 
         realised_contrast, in its units; and what the generator told: asked_mL, doubling_days, midline_shift_mm, ...
     """
     beam = spectrum(KVP, {"al_mm": ALUMINIUM_MM})
-    told: Any = phantom.facts.provenance.get("lesions") or [{}] * len(phantom.lesions)
-    told = [{}] * (len(phantom.lesions) - len(told)) + list(told)
     found = []
-    for lesion, extra in zip(phantom.lesions, told):
+    for lesion, extra in zip(phantom.lesions, told(phantom)):
         row = _geometry(lesion, phantom.grid) | _asked(lesion, phantom, beam)
         if image is not None:
             row |= _realised(lesion, phantom, np.asarray(image), grid or phantom.grid)
         found.append(row | {k: v for k, v in extra.items() if k not in row})
     return found
+
+
+def told(phantom: Phantom) -> list[dict[str, Any]]:
+    """What was drawn for each of its lesions, in their order; nothing of those that came some other way."""
+    known: Any = phantom.facts.provenance.get("lesions") or []
+    return [{}] * (len(phantom.lesions) - len(known)) + list(known)
 
 
 def to_csv(table: list[dict[str, Any]]) -> str:

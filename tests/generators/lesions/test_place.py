@@ -6,13 +6,16 @@ import pytest
 from pydantic import ValidationError
 
 from phantomsim.errors import GridError, PlacementError, TissueError
-from phantomsim.generators.lesions import bodies, catalogue
+from phantomsim.generators.lesions import bodies, catalogue, known, table
+from phantomsim.generators.lesions.distribution import Distribution
 from phantomsim.generators.lesions.draft import Draft
+from phantomsim.generators.lesions.kind_spec import LesionKind
 from phantomsim.generators.lesions.place import place
 from phantomsim.generators.lesions.room import Room
 from phantomsim.generators.lesions.spec import Lesions, VolumeRange
 from phantomsim.generators.lesions.truth import fraction_on, mask_on
 from phantomsim.grid import Grid
+from phantomsim.phantom import Overlay
 
 GROWTH = Lesions(tissue="tumour", host="liver", volume_mL=0.5, margin_mm=3.0, forbidden=("bone-cortical",))
 
@@ -148,3 +151,60 @@ def test_the_largest_lobar_clot_finds_its_rare_place():
     assert place(bodies.head(), large, 5, 3).lesions[0].volume_mL == pytest.approx(100.0, rel=0.005)
     with pytest.raises(PlacementError, match="in 200 tries"):
         place(bodies.head(), large.model_copy(update={"max_tries": 200}), 5, 3)
+
+
+def test_a_forbidden_tissue_is_not_touched_by_a_partial_voxel(block):
+    """A tenth of bone in each voxel of the liver's one half: lesions lie in the other, and touch none."""
+    share = np.zeros(block.grid.shape, np.float32)
+    half = share.shape[2] // 2
+    share[..., :half] = np.where(block.label[..., :half] == block.tissue_index("liver"), 0.1, 0)
+    bony = dataclasses.replace(block, overlays=(Overlay(block.tissue_index("bone-cortical"), share, (0, 0, 0)),))
+    for patient in range(8):
+        p = place(bony, GROWTH, 5, patient)
+        assert not (share[fraction_on(p, p.grid) > 0]).any()
+    moved = [place(block, GROWTH, 5, patient).lesions[0].centre_mm[0] for patient in range(8)]
+    assert min(moved) < block.grid.world((0, 0, half))[0]  # where nothing bars it, some lie there
+
+
+def test_what_an_earlier_call_told_stays(block):
+    once = place(block, GROWTH, 5, 0)
+    twice = place(once, GROWTH.model_copy(update={"count": 2}), 6, 0)
+    told = twice.facts.provenance["lesions"]
+    assert len(told) == len(twice.lesions) == 3
+    assert told[0] == once.facts.provenance["lesions"][0]
+    assert [row["asked_mL"] for row in table.rows(twice)] == pytest.approx([0.5] * 3)
+
+
+def test_a_rule_that_names_nothing_is_told(block):
+    kind = catalogue.kind("hepatic-cyst")
+    for place_ in ({"forbidden": ("skni",)}, {"clear_mm": {"skni": 2.0}}):
+        wrong = kind.model_copy(update={"place": kind.place.model_copy(update=place_)})
+        with pytest.raises(TissueError, match=r'"skni", which is no tissue and no organ.*did you mean "skin"'):
+            place(block, Lesions(kind=wrong), 5, 0)
+
+
+def test_what_is_missing_is_sought_among_the_patients_own_tissues(block):
+    with pytest.raises(TissueError) as told:
+        place(block, Lesions(kind=catalogue.kind("ms-lesion")), 5, 0)
+    assert "white-matter-lesion" not in str(told.value)
+    assert block.facts.subject in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("law", "what"),
+    [
+        ({"law": "uniform", "min": -0.5, "max": 2.0}, "from -0.5 to 2, but must be above 0"),
+        ({"law": "fixed", "value": 0.0}, "must be above 0"),
+        ({"law": "normal", "mean": 0.1, "sd": 5.0}, "must be above 0"),
+    ],
+)
+def test_laws_that_draw_impossible_numbers_are_refused(law, what):
+    data = catalogue.kind("hepatic-cyst").model_dump(exclude_defaults=True)
+    with pytest.raises(ValidationError, match=what):
+        LesionKind.model_validate(data | {"kind": "lesion", "volume_mL": law})
+    assert Distribution(**law).quantile(0.5) is not None  # a law in itself is right
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_rules_of_the_catalogue_name_what_is_there(name):
+    assert all(known.anywhere(found) for _, found in known.named(catalogue.kind(name)))
