@@ -72,8 +72,8 @@ def check_closed(mesh: Mesh, name: str) -> None:
         holes = _pieces(a, b, len(corners)).max() + 1
         near = ", ".join(f"({x:.1f}, {y:.1f}, {z:.1f})" for x, y, z in mesh.points_mm[rim[:3, 0]])
         raise FormatError(
-            f"{name}: the mesh has {holes} holes ({len(rim)} open edges, near {near} mm). Close them in a mesh editor, "
-            "or give the part `repair = true`"
+            f"{name}: the mesh has {holes} holes ({len(rim)} open edges, near {near} mm). Close them in a mesh editor; "
+            "parts of from-meshes may say `repair = true`"
         )
     edge, _, along = _edges(mesh.faces)
     if len(edge) == 0 or np.bincount(edge, np.where(along, 1, -1)).any():

@@ -34,13 +34,26 @@ def potential(
         tolerance: of the norm of what is left over that of the source.
         most: iterations.
     """
-    faces = _faces(region, per_mm2)
-    diagonal = sum(_gathered(jnp.abs(face), axis, 1.0) for axis, face in enumerate(faces))
+    count, steps = region.size, (region.shape[1] * region.shape[2], region.shape[2], 1)
+
+    def beside(flat: jax.Array, by: int) -> jax.Array:
+        """Values of the voxels so many on; rows run on, which the padding makes harmless."""
+        return jax.lax.dynamic_slice_in_dim(jnp.pad(flat, steps[0]), steps[0] + by, count)
+
+    before = [
+        jnp.pad(face, [(int(a == axis), 0) for a in range(3)]).ravel()  # the face before each voxel
+        for axis, face in enumerate(_faces(region, per_mm2))
+    ]
+    after = [beside(w, step) for w, step in zip(before, steps)]
+    diagonal = sum(before) + sum(after)
     scale = 1 / jnp.maximum(diagonal, 1e-9)
-    enough = tolerance * jnp.linalg.norm(source.ravel())
+    source, guess, shape = source.ravel(), guess.ravel(), region.shape
+    enough = tolerance * jnp.linalg.norm(source)
 
     def applied(p: jax.Array) -> jax.Array:
-        return sum(_gathered(face * jnp.diff(p, axis=axis), axis, -1.0) for axis, face in enumerate(faces))  # type: ignore[return-value]
+        return diagonal * p - sum(
+            low * beside(p, -step) + high * beside(p, step) for low, high, step in zip(before, after, steps)
+        )
 
     def step(state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         i, found, left, way, size = state
@@ -54,8 +67,8 @@ def potential(
     left = source - applied(guess)
     way = scale * left
     begin = (0, guess, left, way, jnp.vdot(left, way))
-    more = lambda s: (s[0] < most) & (jnp.linalg.norm(s[2].ravel()) > enough)  # noqa: E731
-    return jax.lax.while_loop(more, step, begin)[1]  # type: ignore[arg-type]
+    more = lambda s: (s[0] < most) & (jnp.linalg.norm(s[2]) > enough)  # noqa: E731
+    return jax.lax.while_loop(more, step, begin)[1].reshape(shape)  # type: ignore[arg-type]
 
 
 @jax.jit
@@ -108,10 +121,3 @@ def _faces(region: jax.Array, per_mm2: jax.Array) -> list[jax.Array]:
         (jax.lax.slice_in_dim(region, 1, None, axis=a), jax.lax.slice_in_dim(region, 0, -1, axis=a)) for a in range(3)
     ]
     return [high * low * w for (high, low), w in zip(cut, per_mm2)]
-
-
-def _gathered(flux: jax.Array, axis: int, sign: float) -> jax.Array:
-    """What voxels have of a flux through their two faces along an axis: of the upper face with a sign."""
-    upper = jnp.pad(flux, [(0, int(a == axis)) for a in range(3)])
-    lower = jnp.pad(flux, [(int(a == axis), 0) for a in range(3)])
-    return sign * upper + lower
