@@ -74,17 +74,19 @@ def plane(phantom: Phantom, values: np.ndarray, axis: int, at: int) -> np.ndarra
 
 
 def signals(phantom: Phantom) -> dict[str, np.ndarray]:
-    """CT number, T1- and T2-weighted spin echo and FLAIR of each tissue."""
+    """CT number, T1- and T2-weighted spin echo and FLAIR of each tissue; FLAIR where there is fluid to null."""
     seen = relaxation(phantom.tissues, FIELD_T)
     t1, t2, pd = (np.asarray(v, float) for v in (seen.T1_ms, seen.T2_ms, seen.PD))
-    fluid = t1[phantom.tissues.index("csf")]
-    wait = fluid * np.log(2 / (1 + np.exp(-9000 / fluid)))
-    return {
+    found = {
         "CT [0, 80] HU": hu(phantom.tissues, spectrum(120.0, {"al_mm": 5.0})),
         "T1, 500/10 ms": pd * (1 - np.exp(-500 / t1)) * np.exp(-10 / t2),
         "T2, 5000/90 ms": pd * (1 - np.exp(-5000 / t1)) * np.exp(-90 / t2),
-        "FLAIR 9000/90 ms": pd * np.abs(1 - 2 * np.exp(-wait / t1) + np.exp(-9000 / t1)) * np.exp(-90 / t2),
     }
+    if "csf" in phantom.tissues:
+        fluid = t1[phantom.tissues.index("csf")]
+        wait = fluid * np.log(2 / (1 + np.exp(-9000 / fluid)))
+        found["FLAIR 9000/90 ms"] = pd * np.abs(1 - 2 * np.exp(-wait / t1) + np.exp(-9000 / t1)) * np.exp(-90 / t2)
+    return found
 
 
 def heads(out: Path) -> None:
@@ -111,28 +113,41 @@ def heads(out: Path) -> None:
 
 
 def trunks(out: Path) -> None:
-    """A panel a kind, some 40 mm wide; calcifications as the brightest along a line."""
-    figure, axes = plt.subplots(2, 6, figsize=(12, 4.4), facecolor="black")
-    for axis, (name, (volume, voxel, window, phase)) in zip(axes.flat, BODY.items()):
-        kind = catalogue.kind(name)
-        organs = tuple(h for h in kind.host if "*" not in h)[:: -1 if "breast" in kind.host[0] else 1][:1]
-        body = bodies.trunk(organs, voxel, 34.0 if voxel > 0.3 else 16.0)
-        asked = Lesions(kind=kind, count=1, volume_mL=volume, phase=phase)
-        found = place(body, asked, SEED, 1)
-        at = np.rint(found.grid.index(found.lesions[0].centre_mm)).astype(int)
-        numbers = hu(found.tissues, spectrum(120.0, {"al_mm": 5.0}))
-        planes = range(-30, 31) if name == "microcalcifications" else (0,)
-        slices = [plane(found, numbers, 0, int(at[0]) + k) for k in planes if 0 <= at[0] + k < found.grid.shape[0]]
-        half = round(WIDE_MM / 2 / voxel)
-        row, column = found.grid.shape[1] - 1 - at[1], at[2]
-        picture = np.max(slices, axis=0)[max(0, row - half) : row + half, max(0, column - half) : column + half]
-        axis.imshow(picture, cmap="gray", vmin=window[0], vmax=window[1])
-        axis.set_title(f"{name}\n{phase}, {voxel:g} mm, {window}", color="white", fontsize=7)
+    """A column a kind, some 40 mm wide: CT in its phase, T1 and T2; calcifications as the brightest along a line."""
+    figure, axes = plt.subplots(6, 6, figsize=(12, 12.6), facecolor="black")
+    for n, (name, (volume, voxel, window, phase)) in enumerate(BODY.items()):
+        column = axes[3 * (n // 6) : 3 * (n // 6) + 3, n % 6]
+        native, enhanced = (_in_trunk(name, volume, voxel, one) for one in ("native", phase))
+        numbers = hu(enhanced.tissues, spectrum(120.0, {"al_mm": 5.0}))
+        shown = [(f"{name}\n{phase}, {voxel:g} mm, {window}", _cut(enhanced, name, numbers, voxel), window)]
+        for title, values in list(signals(native).items())[1:3]:
+            picture = _cut(native, name, values, voxel)
+            shown.append((title, picture, (0.0, 1.1 * float(np.percentile(picture, 99.5)))))
+        for axis, (title, picture, (low, high)) in zip(column, shown):
+            axis.imshow(picture, cmap="gray", vmin=low, vmax=high)
+            axis.set_title(title, color="white", fontsize=7)
+    for axis in axes.flat:
         axis.axis("off")
-    for axis in axes.flat[len(BODY) :]:
-        axis.axis("off")
-    figure.subplots_adjust(0, 0, 1, 0.92, 0.02, 0.3)
-    figure.savefig(out / "lesions-body.png", dpi=90, facecolor="black")
+    figure.subplots_adjust(0, 0, 1, 0.96, 0.02, 0.2)
+    figure.savefig(out / "lesions-body.png", dpi=80, facecolor="black")
+
+
+def _in_trunk(name: str, volume_mL: float | None, voxel_mm: float, phase: str) -> Phantom:
+    kind = catalogue.kind(name)
+    organs = tuple(h for h in kind.host if "*" not in h)[:: -1 if "breast" in kind.host[0] else 1][:1]
+    body = bodies.trunk(organs, voxel_mm, 34.0 if voxel_mm > 0.3 else 16.0)
+    return place(body, Lesions(kind=kind, count=1, volume_mL=volume_mL, phase=phase), SEED, 1)
+
+
+def _cut(phantom: Phantom, name: str, values: np.ndarray, voxel_mm: float) -> np.ndarray:
+    """The plane of the lesion's middle, about it."""
+    at = np.rint(phantom.grid.index(phantom.lesions[0].centre_mm)).astype(int)
+    planes = range(-30, 31) if name == "microcalcifications" else (0,)
+    slices = [plane(phantom, values, 0, int(at[0]) + k) for k in planes if 0 <= at[0] + k < phantom.grid.shape[0]]
+    half = round(WIDE_MM / 2 / voxel_mm)
+    row, column = phantom.grid.shape[1] - 1 - at[1], at[2]
+    whole: np.ndarray = np.max(slices, axis=0)
+    return whole[max(0, row - half) : row + half, max(0, column - half) : column + half]
 
 
 def main() -> None:
