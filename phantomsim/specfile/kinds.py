@@ -22,9 +22,6 @@ KINDS = {
 #: Files without `kind` that are parts of others, known by keys that only they have.
 PARTS = {frozenset({"tissues", "ids"}): "phantomsim.generators.labels_spec:LabelTable"}
 
-#: Folder of the catalogue whose names a file of lesions says as its `kind`.
-LESIONS = "generators/lesions"
-
 #: Noun -> the models (a union where there are several) whose schema it has.
 NOUNS = {
     "trial": ("phantomsim.trials.spec:Trial",),

@@ -97,10 +97,14 @@ def _where(node: Node) -> str:
     if kind is None:
         allowed = ", ".join(map(quote, kinds.KINDS))
         raise SpecError(node.at.problem(f'missing key "kind", which says what the file is: one of {allowed}'))
-    if kind.value == "star" or str(kind.value).endswith(".toml") or kind.value in catalogue.names(kinds.LESIONS):
+    if (
+        kind.value == "star"
+        or str(kind.value).endswith(".toml")
+        or kind.value in catalogue.names(catalogue.PARTS["lesions"])
+    ):
         return kinds.NOUNS["lesions"][0]
     if kind.value not in kinds.KINDS:
-        near = catalogue.nearest(str(kind.value), [*kinds.KINDS, *catalogue.names(kinds.LESIONS)])
+        near = catalogue.nearest(str(kind.value), [*kinds.KINDS, *catalogue.names(catalogue.PARTS["lesions"])])
         hint = f'; did you mean "{near}"?' if near else ""
         allowed = ", ".join(map(quote, kinds.KINDS))
         raise SpecError(kind.value_at.problem(f"is {quote(kind.value)}; must be one of {allowed}{hint}", kind.at.path))

@@ -96,10 +96,9 @@ def mottle(spec: Mottle, key: jax.Array, found: Surfaces, spacing_mm: tuple[floa
 
 
 def oedema(
-    spec: Oedema, found: Surfaces, u: float, phantom: Phantom, taken: np.ndarray | None, index: dict
+    spec: Oedema, found: Surfaces, thick: float, phantom: Phantom, taken: np.ndarray | None, index: dict
 ) -> tuple[Overlay, ...]:
     """What swells around a lesion, less and less outwards; only in tissues that swell, and clear of other lesions."""
-    thick = spec.thickness_mm.quantile(u)
     if found.around is None or thick <= 0 or not regions.known(phantom, spec.host):
         return ()
     size, start = found.around(thick)

@@ -205,15 +205,15 @@ class Draft:
         inner = inner_parts(found, self.kind, self.numbers[LAYERS], key, grid.spacing_mm, index)
         around: tuple[Overlay, ...] = ()
         if self.kind.oedema is not None:
-            around = oedema(self.kind.oedema, found, float(self.numbers[OEDEMA]), phantom, taken_by(phantom), index)
+            thick = self.kind.oedema.thickness_mm.quantile(float(self.numbers[OEDEMA]))
+            around = oedema(self.kind.oedema, found, thick, phantom, taken_by(phantom), index)
         centre = tuple(grid.world(np.array(mass) + found.start).tolist())
         overlay = overlay_of(found.whole, found.start, index[self.kind.tissue])
         if self.form is not None:  # few shapes of box, so that scanners compile little
             box, start = self._boxed(grid, at.middle, self.volume_mL)
             overlay, *parts = (in_box(part, start, box) for part in (overlay, *inner))
             inner = tuple(parts)
-            if around and self.kind.oedema is not None:
-                thick = self.kind.oedema.thickness_mm.quantile(float(self.numbers[OEDEMA]))
+            if around:
                 low, high = self._about(grid, start, box, thick)
                 around = (in_box(around[0], low, tuple(high - low)),)
         return Lesion(

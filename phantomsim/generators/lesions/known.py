@@ -22,7 +22,7 @@ from phantomsim.generators.spec import Deformable, FromFiles, Procedural
 from phantomsim.materials import tissues
 from phantomsim.spec import Catalogued, read
 
-LABELS = "generators/labels"
+LABELS = catalogue.PARTS["labels"]
 SHOWN = 12  # names in an error
 
 

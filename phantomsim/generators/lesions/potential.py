@@ -5,6 +5,8 @@ Arrays are padded to few shapes, so that patients share what is compiled; the tr
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -55,7 +57,7 @@ def potential(
             low * beside(p, -step) + high * beside(p, step) for low, high, step in zip(before, after, steps)
         )
 
-    def step(state: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def step(state: Any) -> Any:
         i, found, left, way, size = state
         ahead = applied(way)
         far = size / jnp.vdot(way, ahead)
@@ -66,9 +68,9 @@ def potential(
 
     left = source - applied(guess)
     way = scale * left
-    begin = (0, guess, left, way, jnp.vdot(left, way))
-    more = lambda s: (s[0] < most) & (jnp.linalg.norm(s[2]) > enough)  # noqa: E731
-    return jax.lax.while_loop(more, step, begin)[1].reshape(shape)  # type: ignore[arg-type]
+    begin = (jnp.int32(0), guess, left, way, jnp.vdot(left, way))
+    found = jax.lax.while_loop(lambda s: (s[0] < most) & (jnp.linalg.norm(s[2]) > enough), step, begin)[1]
+    return jnp.reshape(found, shape)
 
 
 @jax.jit

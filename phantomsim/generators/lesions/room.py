@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -41,7 +40,6 @@ class Room:
         forbidden: by tissue, bool [256].
         partly: whether a part of a forbidden tissue in a voxel bars it; not of forms that lie against walls.
         taken: by lesions, bool [z, y, x], once one is there.
-        refused: how often each rule refused a place.
         lacking: the rule that leaves no centre; empty where there are some.
     """
 
@@ -54,7 +52,6 @@ class Room:
     forbidden: np.ndarray
     partly: bool = True
     taken: np.ndarray | None = None
-    refused: Counter[str] = field(default_factory=Counter)
     lacking: str = ""
 
     @classmethod
@@ -110,10 +107,9 @@ class Room:
         Args:
             core: bool [z, y, x], of the voxels of the grid that `where` takes.
         """
-        if (self.forbidden[np.asarray(self.phantom.label)[where]] & core).any():
-            return "forbidden tissue"
-        if self.taken is not None and (self.taken[where] & core).any():
-            return "another lesion"
+        mostly = self.forbidden[np.asarray(self.phantom.label)[where]]  # parts are looked at before it is drawn
+        if why := self._occupied(mostly, core, where):
+            return why
         count, part = float(core.sum()), CORE**3
         if count < MANY:
             return ""
@@ -122,8 +118,8 @@ class Room:
             return "inside_host"
         return "one_side" if self._astride(core, where, (1.0 + 10.0 * DOUBT) * count / part) else ""
 
-    def _occupied(self, touched: np.ndarray, where: tuple[slice, ...]) -> str:
-        if (self._barred(where) & touched).any():
+    def _occupied(self, barred: np.ndarray, touched: np.ndarray, where: tuple[slice, ...]) -> str:
+        if (barred & touched).any():
             return "forbidden tissue"
         return "another lesion" if self.taken is not None and (self.taken[where] & touched).any() else ""
 
@@ -145,7 +141,7 @@ class Room:
         """
         where = boxed(tuple(start), fraction.shape)
         touched = fraction > 0
-        if why := self._occupied(touched, where):
+        if why := self._occupied(self._barred(where), touched, where):
             return why
         inside = float(fraction[self.host[where]].sum())
         if inside < self.place.inside_host * float(fraction.sum()) * (1 - 1e-6):
